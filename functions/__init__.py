@@ -1,0 +1,1 @@
+"""The control plane: every HTTP endpoint and every event handler is one Cloud Function."""

@@ -1,0 +1,1 @@
+"""HTTP endpoints: one folder per resource, one file per Cloud Function."""

@@ -1,0 +1,1 @@
+"""Event functions: one file each."""

@@ -1,0 +1,43 @@
+"""Frozen bases of every wire model: what a caller sends, what a server answers, and how times travel."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+
+
+def _as_utc(value: datetime) -> datetime:
+    return value.astimezone(UTC)
+
+
+UtcTime = Annotated[AwareDatetime, AfterValidator(_as_utc)]
+"""An aware time, normalised to UTC; on the wire ISO 8601 with a ``Z``."""
+
+
+class Request(BaseModel):
+    """Base of everything a caller sends: unknown fields are an error, so a typing mistake is never ignored."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Response(BaseModel):
+    """Base of everything a server answers: unknown fields are ignored, so an older client reads a newer server."""
+
+    model_config = ConfigDict(extra="ignore", frozen=True)
+
+
+class Answer(Response):
+    """Envelope of a successful answer of seed 000: ``ok`` is always true (errors are ``Problem`` documents)."""
+
+    ok: bool = True
+
+
+class Deleted(Answer):
+    """The thing is gone."""
+
+
+class Page(Request):
+    """Query of a listing: newest first, ``limit`` rows from ``offset``."""
+
+    limit: int = Field(default=50, ge=1, le=100)
+    offset: int = Field(default=0, ge=0, le=100_000)
