@@ -73,9 +73,9 @@ class GoogleServices:
     @cached_property
     def worker_tokens(self) -> WorkerTokens:
         """IAM Credentials."""
-        from functions.backends.gcp.worker_tokens import ImpersonatedWorkerTokens
+        from functions.backends.gcp.worker_tokens import IamWorkerTokens
 
-        return ImpersonatedWorkerTokens(self.settings)
+        return IamWorkerTokens(self.settings)
 
     @cached_property
     def launcher(self) -> RenderLauncher:
@@ -99,7 +99,13 @@ def local_parts(settings: Settings, clock: Clock = _utc_now) -> LocalParts:
     """Everything for a local server on the backend that the settings name."""
     if settings.backend is Backend.GCP:
         from functions.backends.gcp.delivery_queue import PubSubDeliveryQueue
+        from functions.backends.gcp.objects import ensure_bucket
+        from functions.backends.gcp.topics import ensure_topics
 
+        if settings.pubsub_emulator_host:
+            ensure_topics(settings)
+        if settings.storage_emulator_host:
+            ensure_bucket(settings)
         services = GoogleServices(settings, clock)
         queue = PubSubDeliveryQueue(settings)
         return LocalParts(services=services, queue=queue, routes=[], close=queue.close)

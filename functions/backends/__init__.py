@@ -1,0 +1,1 @@
+"""Adapters of the ports. Only ``functions/wiring.py`` imports them."""
