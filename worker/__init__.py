@@ -1,0 +1,1 @@
+"""The desktop worker: daemon, renderer and the ``deskrun`` command."""
