@@ -11,22 +11,22 @@ import av.error
 
 from schemas.assets import MediaProbe, StreamProbe
 
-_CONTAINERS = (
-    "mov,mp4,m4a,3gp,3g2,mj2 matroska,webm mp3 wav flac ogg aac avi mpegts mpeg image2 png_pipe jpeg_pipe gif webp_pipe"
+FORMATS = (
+    "mov,matroska,webm,avi,mpegts,mpeg,flv,mxf,ogg,gif,wav,aiff,mp3,aac,flac,"
+    "png_pipe,jpeg_pipe,webp_pipe,bmp_pipe"
 )
-_STILLS = {"image2", "png_pipe", "jpeg_pipe", "webp_pipe"}
+"""libav's names of the formats that are read. None of them refers to another file: a concat script or a playlist by
+whatever name would otherwise make libav open what it names, on this machine or elsewhere."""
+
+_CLOSED = {"format_whitelist": FORMATS, "protocol_whitelist": ""}
 
 
 def probe(stream: BinaryIO) -> MediaProbe | None:
-    """What the file holds; None when it is no media file that we read.
-
-    Formats that name other files (playlists, concatenations) are refused: a header must not make us open anything.
-    """
+    """What the file holds; None when it is no media file of a known format."""
     try:
-        with av.open(stream, mode="r", metadata_errors="ignore") as container:
-            if container.format.name not in _CONTAINERS.split(" "):
-                return None
-            duration = None if container.format.name in _STILLS else container.duration
+        with av.open(stream, mode="r", metadata_errors="ignore", container_options=_CLOSED) as container:
+            is_still = container.format.name.endswith("_pipe")
+            duration = None if is_still else container.duration
             return MediaProbe(
                 container=container.format.name,
                 duration_seconds=None if duration is None else duration / av.time_base,
