@@ -1,0 +1,1 @@
+"""The ports on one machine: one SQLite file for documents and messages, a folder for bytes. Nothing to install."""
