@@ -14,9 +14,11 @@ from dataclasses import dataclass, field
 from http import HTTPStatus
 from time import perf_counter
 from typing import Any
+from urllib.parse import quote
 
 from anyio import CapacityLimiter, to_thread
 from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic_core import from_json
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
@@ -24,7 +26,7 @@ from functions.auth import JobCaller, User, job_caller, require_user
 from functions.errors import ControlPlaneError, InvalidRequest, NotFound
 from functions.logs import request_context
 from functions.ports import Services
-from functions.problems import field_errors, problem_response
+from functions.problems import body_errors, problem_response, query_errors
 from functions.request_body import FormFile, read_form_file, read_limited, request_key
 from functions.routing import RouteTable, parameter_names
 
@@ -110,14 +112,15 @@ class Endpoint:
             headers=request.headers,
             query=request.query_params.multi_items(),
             path_values=path_values,
-            route=f"{self.method} {request.url.path}",
+            route=f"{self.method} {self.path.format_map(path_values)}",
         )
         if "file" in self.parameters:
             # Nobody may make us store 32 MiB before we know who it is.
             await to_thread.run_sync(self._caller, given, services, limiter=limiter)
-            file = await read_form_file(request, self.max_body_bytes)
-            given = _Input(**{**vars(given), "file": file})
-        elif self.method != "GET":
+            async with read_form_file(request, self.max_body_bytes) as file:
+                given = _Input(**{**vars(given), "file": file})
+                return await to_thread.run_sync(self._call, given, services, limiter=limiter)
+        if self.method != "GET":
             given = _Input(**{**vars(given), "body": await read_limited(request, self.max_body_bytes)})
         return await to_thread.run_sync(self._call, given, services, limiter=limiter)
 
@@ -139,9 +142,9 @@ class Endpoint:
             elif name == "services":
                 arguments[name] = services
             elif name == "body":
-                arguments[name] = _parse(annotation.model_validate_json, given.body or b"{}", "/")
+                arguments[name] = _parsed_body(annotation, given.body or b"{}")
             elif name == "query":
-                arguments[name] = _parse(annotation.model_validate_strings, _single(given.query), "?")
+                arguments[name] = _parsed_query(annotation, given.query)
             elif name == "file":
                 arguments[name] = given.file
             elif name == "request_key":
@@ -161,25 +164,32 @@ class Endpoint:
         logger.info(
             "%s %s -> %d",
             request.method,
-            request.url.path,
+            quote(request.scope["path"]),
             response.status_code,
             extra={"event": "request", "status": response.status_code, "duration_ms": round(seconds * 1000, 1)},
         )
 
 
-def _single(items: list[tuple[str, str]]) -> dict[str, str]:
+def _parsed_body(model: type[BaseModel], content: bytes) -> BaseModel:
+    try:
+        return model.model_validate_json(content)
+    except ValidationError as error:
+        try:
+            document = from_json(content)
+        except ValueError:
+            document = None
+        errors = body_errors(error, document)
+        raise InvalidRequest("The body does not match its schema.", errors=errors) from None
+
+
+def _parsed_query(model: type[BaseModel], items: list[tuple[str, str]]) -> BaseModel:
     values = dict(items)
     if len(values) != len(items):
         raise InvalidRequest("A query parameter is given twice.")
-    return values
-
-
-def _parse(validate: Callable[[Any], BaseModel], value: Any, prefix: str) -> BaseModel:
     try:
-        return validate(value)
+        return model.model_validate_strings(values)
     except ValidationError as error:
-        where = "query" if prefix == "?" else "body"
-        raise InvalidRequest(f"The {where} does not match its schema.", errors=field_errors(error, prefix)) from None
+        raise InvalidRequest("The query does not match its schema.", errors=query_errors(error)) from None
 
 
 EntryPoint = Callable[[Request], Awaitable[Response]]
@@ -234,7 +244,7 @@ def _entry_point(spec: Endpoint) -> EntryPoint:
         from functions.wiring import services  # noqa: PLC0415 - the local server brings its own services
 
         try:
-            _, path_values = table.match(request.method, request.url.path)
+            _, path_values = table.match(request.method, request.scope["path"])
         except ControlPlaneError as error:
             return problem_response(error, uuid.uuid4().hex)
         return await spec.respond(request, path_values, services())

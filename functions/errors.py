@@ -60,6 +60,10 @@ class MethodNotAllowed(ControlPlaneError):
 
     code = ErrorCode.METHOD_NOT_ALLOWED
 
+    def __init__(self, method: str, allowed: Sequence[str]) -> None:
+        super().__init__(f"{method} is not possible here; this path takes {', '.join(allowed)}.")
+        self.allowed = allowed
+
 
 class IllegalState(ControlPlaneError):
     """This step is not possible from the present state."""

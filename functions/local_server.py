@@ -11,7 +11,6 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from time import monotonic
 
-from pydantic import ValidationError
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -26,7 +25,8 @@ from functions.trigger import EventFunction
 
 logger = logging.getLogger(__name__)
 
-RECEIVE_SECONDS = 5.0
+RECEIVE_SECONDS = 1.0
+"""Also how long a stop may take."""
 RECEIVE_LIMIT = 10
 ALL_METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"]
 
@@ -39,7 +39,7 @@ def build_app(
 
     async def dispatch(request: Request) -> Response:
         try:
-            spec, path_values = table.match(request.method, request.url.path)
+            spec, path_values = table.match(request.method, request.scope["path"])
         except ControlPlaneError as error:
             return problem_response(error, uuid.uuid4().hex)
         return await spec.respond(request, path_values, services)
@@ -115,9 +115,6 @@ class EventPump:
             return
         try:
             function.run(delivery.data, self._services)
-        except ValidationError:
-            logger.exception("Unreadable message", extra={"event": "message_unreadable", "topic": delivery.topic})
-            self._queue.nack(delivery)
         except Exception:
             logger.exception("%s failed", function.name, extra={"event": "event_failed", "topic": delivery.topic})
             self._queue.nack(delivery)
@@ -127,5 +124,8 @@ class EventPump:
     def _tick(self) -> None:
         started = monotonic()
         for function in self._scheduled:
-            function.run("", self._services)
+            try:
+                function.run("", self._services)
+            except Exception:
+                logger.exception("%s failed", function.name, extra={"event": "event_failed"})
         self._stopping.wait(max(0.0, self._schedule_seconds - (monotonic() - started)))

@@ -3,12 +3,14 @@
 import hashlib
 import mimetypes
 import uuid
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from anyio import to_thread
 from pydantic import TypeAdapter, ValidationError
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
@@ -71,11 +73,21 @@ async def read_limited(request: Request, max_bytes: int) -> bytes:
     return b"".join(chunks)
 
 
-async def read_form_file(request: Request, max_bytes: int) -> FormFile:
-    """The one file of a multipart body in field ``file``, spooled to disk beyond 1 MiB."""
+@asynccontextmanager
+async def read_form_file(request: Request, max_bytes: int) -> AsyncIterator[FormFile]:
+    """The one file of a multipart body in field ``file``, spooled to disk beyond 1 MiB until the block ends."""
     if not request.headers.get("content-type", "").lower().startswith("multipart/form-data"):
         raise UnsupportedMediaType("Send multipart/form-data with the file in the field 'file'.")
     _check_declared_length(request, max_bytes + MULTIPART_OVERHEAD_BYTES)
+    async with _parsed(request, max_bytes) as form:
+        file = form.get("file")
+        if not isinstance(file, UploadFile):
+            raise InvalidRequest("There is no file in the field 'file'.", errors=[_missing("/file")])
+        yield await to_thread.run_sync(_checked, file, max_bytes)
+
+
+@asynccontextmanager
+async def _parsed(request: Request, max_bytes: int) -> AsyncIterator[FormData]:
     size = 0
 
     async def limited() -> AsyncGenerator[bytes, None]:
@@ -88,12 +100,12 @@ async def read_form_file(request: Request, max_bytes: int) -> FormFile:
 
     try:
         form = await MultiPartParser(request.headers, limited(), max_files=1, max_fields=10).parse()
-    except (MultiPartException, KeyError) as error:
+    except (MultiPartException, KeyError, UnicodeError) as error:
         raise InvalidRequest(f"The multipart body cannot be read: {getattr(error, 'message', error)}.") from None
-    file = form.get("file")
-    if not isinstance(file, UploadFile):
-        raise InvalidRequest("There is no file in the field 'file'.", errors=[_missing("/file")])
-    return _checked(file, max_bytes)
+    try:
+        yield form
+    finally:
+        await form.close()
 
 
 def _checked(file: UploadFile, max_bytes: int) -> FormFile:

@@ -55,5 +55,5 @@ class RouteTable(Generic[R]):
                     return endpoint, found.groupdict()
                 allowed.append(endpoint.method)
         if allowed:
-            raise MethodNotAllowed(f"{method} is not possible here; this path takes {', '.join(allowed)}.")
+            raise MethodNotAllowed(method, allowed)
         raise NotFound("There is no such path.")

@@ -31,9 +31,10 @@ class Settings(BaseSettings):
     public_url: str = "http://127.0.0.1:8787"
     """``local``: the origin under which callers reach the signed object URLs."""
     log_format: Literal["text", "json"] = "text"
+    """``text`` for people, ``json`` for Cloud Logging."""
 
     dev_api_token: SecretStr | None = Field(default=None, validation_alias="DEV_API_TOKEN")
-    """Fixed bearer token of seed 000, for one developer; refused in the cloud."""
+    """A fixed bearer token for one developer; refused in the cloud."""
     jwt_algorithm: Literal["HS256", "RS256", "ES256"] | None = None
     """The only algorithm accepted; unset means no user JWTs."""
     jwt_secret: SecretStr | None = None
@@ -41,17 +42,24 @@ class Settings(BaseSettings):
     jwks_url: str | None = None
     """RS256 and ES256: where the issuer publishes its keys."""
     jwt_issuer: str | None = None
+    """The ``iss`` that every token must carry."""
     jwt_audience: str | None = None
+    """The ``aud`` that every token must carry."""
 
     lease_seconds: int = Field(default=60, ge=2, le=3600)
+    """How long a claim, report or heartbeat keeps a job."""
     heartbeat_seconds: int = Field(default=15, ge=1, le=600)
+    """How often a worker is told to send a heartbeat."""
     implicit_lease_seconds: int = Field(default=3600, ge=60, le=86400)
     """Lease of somebody who follows the guide by hand, without heartbeats."""
     max_attempts: int = Field(default=3, ge=1, le=10)
+    """Leases that may run out before the job fails as ``worker_lost``."""
     url_seconds: int = Field(default=3600, ge=60, le=604800)
     """Life of signed URLs."""
     max_asset_bytes: int = Field(default=50 * 1024**3, ge=1)
+    """Largest asset."""
     max_output_bytes: int = Field(default=200 * 1024**3, ge=1)
+    """Largest render or shared output."""
 
     render_execution_mode: RenderExecutionMode = Field(
         default=RenderExecutionMode.LOCAL, validation_alias="RENDER_EXECUTION_MODE"
@@ -62,9 +70,11 @@ class Settings(BaseSettings):
     gcp_project_id: str | None = Field(
         default=None, validation_alias=AliasChoices("GCP_PROJECT_ID", "GOOGLE_CLOUD_PROJECT")
     )
+    """``gcp``: the Google Cloud project."""
     gcp_region: str = Field(default="us-central1", validation_alias="GCP_REGION")
+    """Region of the Cloud Run job."""
     render_cpu_job_name: str = Field(default="video-render-cpu", validation_alias="RENDER_CPU_JOB_NAME")
-    render_service_account: str | None = Field(default=None, validation_alias="RENDER_SERVICE_ACCOUNT")
+    """The Cloud Run job that renders in ``cloud`` mode."""
     worker_service_account: str | None = None
     """Impersonated for workers' Pub/Sub tokens; needs ``roles/pubsub.subscriber`` and nothing else."""
     signing_service_account: str | None = None
@@ -79,8 +89,11 @@ class Settings(BaseSettings):
     k_service: str | None = Field(default=None, validation_alias="K_SERVICE")
     """Set by Cloud Run: tells that this is the cloud."""
     firestore_emulator_host: str | None = Field(default=None, validation_alias="FIRESTORE_EMULATOR_HOST")
+    """``host:port`` of the Firestore emulator, instead of Firestore."""
     pubsub_emulator_host: str | None = Field(default=None, validation_alias="PUBSUB_EMULATOR_HOST")
+    """``host:port`` of the Pub/Sub emulator, instead of Pub/Sub."""
     storage_emulator_host: str | None = Field(default=None, validation_alias="STORAGE_EMULATOR_HOST")
+    """Origin of a Cloud Storage stand-in, with its scheme, instead of Cloud Storage."""
 
     @property
     def in_cloud(self) -> bool:

@@ -6,15 +6,16 @@ from typing import Protocol, TypeVar
 
 from functions.auth import JobCaller, User, hash_token
 from functions.domain.assets import ASSETS, AssetRecord
-from functions.domain.jobs import as_holder
+from functions.domain.jobs import as_holder, check_token
 from functions.domain.outbox import OUTBOX, OutboxRecord
 from functions.domain.projects import PROJECTS, ProjectRecord
 from functions.domain.record import Created
 from functions.domain.renders import RENDERS, RenderRecord
 from functions.domain.workers import WORKERS, WorkerRecord
-from functions.errors import ControlPlaneError, IdempotencyKeyReused, NotFound
+from functions.errors import ControlPlaneError, IdempotencyKeyReused, LeaseLost, NotFound
 from functions.ports import Document, DocumentStore, Services, Transaction, Where
 from functions.request_body import RequestKey
+from schemas.events import Topic
 
 logger = logging.getLogger(__name__)
 
@@ -41,8 +42,12 @@ def render_of(reader: Reader, project_id: str, job_id: str) -> RenderRecord:
     """The render job, if it belongs to that project; who may see the project was asked before."""
     document = reader.get(RENDERS, job_id)
     if document is None or document["project_id"] != project_id:
-        raise NotFound(f"There is no render {job_id} in this project.")
+        raise _no_render(job_id)
     return RenderRecord.load(document)
+
+
+def _no_render(job_id: str) -> NotFound:
+    return NotFound(f"There is no render {job_id} in this project.")
 
 
 def render_for(reader: Reader, project_id: str, job_id: str, user: User) -> RenderRecord:
@@ -51,16 +56,31 @@ def render_for(reader: Reader, project_id: str, job_id: str, user: User) -> Rend
     return render_of(reader, project_id, job_id)
 
 
+def render_of_caller(reader: Reader, project_id: str, job_id: str, caller: JobCaller) -> RenderRecord:
+    """The render job as one of the project's people or its holder may see it; LeaseLost for a person's stale token.
+
+    Without a user a stale token is NotFound: who has nothing else must not learn which jobs there are.
+    """
+    if caller.user is not None:
+        project_of(reader, project_id, caller.user)
+    job = render_of(reader, project_id, job_id)
+    if caller.lease_token is not None:
+        try:
+            check_token(job, hash_token(caller.lease_token))
+        except LeaseLost:
+            if caller.user is None:
+                raise _no_render(job_id) from None
+            raise
+    return job
+
+
 def render_as_holder(
     reader: Reader, project_id: str, job_id: str, caller: JobCaller, services: Services, *, attempt: int | None = None
 ) -> RenderRecord:
     """The render job with the caller as its holder, which may be an implicit claim (PROTOCOL, section 2)."""
-    if caller.user is not None:
-        project_of(reader, project_id, caller.user)
     return as_holder(
-        render_of(reader, project_id, job_id),
-        user_id=caller.user.user_id if caller.user else None,
-        token_sha256=hash_token(caller.lease_token) if caller.lease_token else None,
+        render_of_caller(reader, project_id, job_id, caller),
+        user_id=caller.user.user_id if caller.user and caller.lease_token is None else None,
         attempt=attempt,
         now=services.clock(),
         implicit_lease_seconds=services.settings.implicit_lease_seconds,
@@ -121,10 +141,14 @@ def put_outbox(tx: Transaction, messages: Iterable[OutboxRecord]) -> list[Outbox
 def announce(services: Services, messages: Iterable[OutboxRecord]) -> None:
     """Publish what a commit wrote into the outbox. What fails here is published by ``publish_outbox`` later."""
     published: list[str] = []
+    failed: set[Topic] = set()
     for message in messages:
+        if message.topic in failed:
+            continue  # each failure may have taken seconds, and somebody waits for an answer
         try:
             services.bus.publish(message.topic, message.data, message.attributes)
         except ControlPlaneError as error:
+            failed.add(message.topic)
             logger.warning("Not published yet: %s", error, extra={"event": "publish_deferred", "topic": message.topic})
         else:
             published.append(message.outbox_id)
@@ -133,5 +157,9 @@ def announce(services: Services, messages: Iterable[OutboxRecord]) -> None:
         for outbox_id in published:
             tx.delete(OUTBOX, outbox_id)
 
-    if published:
-        services.documents.transaction(forget)
+    try:
+        if published:
+            services.documents.transaction(forget)
+    except ControlPlaneError as error:
+        # What they tell of is committed; that they are published once more does no harm.
+        logger.warning("Still in the outbox: %s", error, extra={"event": "publish_repeated"})

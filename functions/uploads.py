@@ -1,8 +1,7 @@
 """The three-step upload, for every resource: issue a bound URL, then look at the object itself before it counts."""
 
-from functions.errors import InvalidRequest, UploadMismatch, UploadMissing
+from functions.errors import UploadMismatch, UploadMissing
 from functions.ports import ObjectInfo, Services, UploadBinding
-from schemas.errors import FieldError
 from schemas.uploads import DownloadTicket, UploadRequest, UploadTicket
 
 RESUMABLE_SECONDS = 7 * 24 * 3600
@@ -16,10 +15,6 @@ def issue_upload(
     content_type = request.content_type or (default_content_type if request.resumable else None)
     binding = UploadBinding(content_type=content_type, size_bytes=request.size_bytes, crc32c=request.crc32c)
     if request.resumable:
-        for pointer, value in (("/size_bytes", request.size_bytes), ("/content_type", content_type)):
-            if value is None:
-                missing = FieldError(pointer=pointer, message="needed when resumable is true")
-                raise InvalidRequest("A resumable upload needs size_bytes and content_type.", errors=[missing])
         seconds = RESUMABLE_SECONDS
         signed = services.objects.start_resumable(object_name, binding)
     else:

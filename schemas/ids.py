@@ -4,8 +4,18 @@ from typing import Annotated
 
 from pydantic import AfterValidator, StringConstraints
 
-Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-"""Any id of ours. The pattern keeps ``..``, ``/``, ``%`` and control characters out of every store path."""
+
+def _not_reserved(value: str) -> str:
+    if len(value) >= 4 and value.startswith("__") and value.endswith("__"):
+        raise ValueError("names like __this__ are reserved")
+    return value
+
+
+Identifier = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$"), AfterValidator(_not_reserved)]
+"""Any id of ours. The pattern keeps ``..``, ``/``, ``%`` and control characters out of every store path.
+
+Firestore refuses ``__.*__`` (https://firebase.google.com/docs/firestore/quotas), so no id is called so.
+"""
 
 ProjectId = Identifier
 JobId = Identifier
@@ -23,7 +33,10 @@ def _plain_file_name(value: str) -> str:
     return value
 
 
-FileName = Annotated[str, StringConstraints(min_length=1, max_length=200), AfterValidator(_plain_file_name)]
+MAX_FILE_NAME_LENGTH = 200
+FileName = Annotated[
+    str, StringConstraints(min_length=1, max_length=MAX_FILE_NAME_LENGTH), AfterValidator(_plain_file_name)
+]
 """One path component as a person wrote it. Servers derive object names from it, they never join it as given."""
 
 ContentType = Annotated[str, StringConstraints(max_length=127, pattern=r"^[A-Za-z0-9.+_-]+/[A-Za-z0-9.+_-]+$")]

@@ -1,9 +1,10 @@
 """Frozen bases of every wire model: what a caller sends, what a server answers, and how times travel."""
 
+import json
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue
 
 
 def _as_utc(value: datetime) -> datetime:
@@ -12,6 +13,19 @@ def _as_utc(value: datetime) -> datetime:
 
 UtcTime = Annotated[AwareDatetime, AfterValidator(_as_utc)]
 """An aware time, normalised to UTC; on the wire ISO 8601 with a ``Z``."""
+
+MAX_NOTES_LENGTH = 64 * 1024
+
+
+def _storable(value: dict[str, JsonValue]) -> dict[str, JsonValue]:
+    # JSON has no NaN, but parsers let it in; and a record with everything in it is at most 1 MiB.
+    if len(json.dumps(value, allow_nan=False)) > MAX_NOTES_LENGTH:
+        raise ValueError(f"is over {MAX_NOTES_LENGTH} characters of JSON")
+    return value
+
+
+Notes = Annotated[dict[str, JsonValue], Field(max_length=64), AfterValidator(_storable)]
+"""A JSON object of the caller's own, returned as given: at most 64 members, 64 Ki characters as ASCII JSON text."""
 
 
 class Request(BaseModel):

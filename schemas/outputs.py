@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from pydantic import Field, JsonValue
+from pydantic import Field
 
 from schemas.ids import ContentType, FileName, GcsPath, VideoId
-from schemas.message import Answer, Request, Response, UtcTime
+from schemas.message import Answer, Notes, Request, Response, UtcTime
 from schemas.uploads import UploadRequest
 
 
@@ -20,7 +20,7 @@ class RegisterOutput(Request):
     """``POST /projects/{p}/outputs``: ``gcs_path`` must be one that this project's upload-url issued."""
 
     gcs_path: GcsPath
-    changes: dict[str, JsonValue] = Field(default_factory=dict)
+    changes: Notes = Field(default_factory=dict)
 
 
 class Output(Response):

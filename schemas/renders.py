@@ -3,14 +3,13 @@
 from enum import StrEnum
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AliasChoices, Field, JsonValue, StringConstraints, model_validator
+from pydantic import AliasChoices, Field, StringConstraints, model_validator
 
 from schemas.ids import AssetId, Crc32c, FileName, GcsPath, Identifier, JobId, ProjectId, Sha256, WorkerId
 from schemas.jobs import JobEvent, JobStatus, LeaseGrant, LeaseView
-from schemas.message import Answer, Page, Request, Response, UtcTime
+from schemas.message import Answer, Notes, Page, Request, Response, UtcTime
 from schemas.presets import RenderPreset
 
-Metadata = Annotated[dict[str, JsonValue], Field(max_length=64)]
 FrameNumber = Annotated[int, Field(ge=0, le=100_000_000)]
 ErrorText = Annotated[str, StringConstraints(max_length=8000)]
 
@@ -50,7 +49,7 @@ class RenderRequest(_FrameRange):
     """A built-in preset's name, a preset of your own, or null for the job type's default."""
     output_filename: FileName | None = None
     execution_mode: RenderExecutionMode | None = None
-    metadata: Metadata = Field(default_factory=dict)
+    metadata: Notes = Field(default_factory=dict)
     """Yours, returned as given. Nothing in it ever sets a field of the server."""
 
 

@@ -3,11 +3,13 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Discriminator, Field, RootModel, Tag
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, RootModel, Tag, TypeAdapter, ValidationError
 
+from schemas.ids import AssetId
 from schemas.message import Answer, Request, UtcTime
 
 MAX_TIMELINE_BYTES = 8 * 1024 * 1024
+_asset_id: TypeAdapter[str] = TypeAdapter(AssetId)
 
 
 class OtioNode(BaseModel):
@@ -137,17 +139,20 @@ def _clips_below(parent: Stack | Track, pointer: str) -> Iterator[tuple[str, Cli
 def asset_id_of(reference: MediaReference) -> str | None:
     """The asset an ``ExternalReference`` names: ``asset_id``, ``metadata.deskrun.asset_id`` or ``asset:<id>``.
 
-    None for any other reference, and for an external one that names a file instead.
+    None for any other reference, and for an external one that names a file, or what cannot be an asset's id.
     """
     if not reference.OTIO_SCHEMA.startswith("ExternalReference."):
         return None
     extra = reference.model_extra or {}
     ours = reference.metadata.get("deskrun")
     declared = extra.get("asset_id") or (ours.get("asset_id") if isinstance(ours, dict) else None)
-    if isinstance(declared, str):
-        return declared
-    url = extra.get("target_url")
-    return url.removeprefix("asset:") if isinstance(url, str) and url.startswith("asset:") else None
+    if not isinstance(declared, str):
+        url = extra.get("target_url")
+        declared = url.removeprefix("asset:") if isinstance(url, str) and url.startswith("asset:") else None
+    try:
+        return _asset_id.validate_python(declared)
+    except ValidationError:
+        return None
 
 
 class TimelineDocument(RootModel[dict[str, Any]]):

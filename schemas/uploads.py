@@ -1,6 +1,6 @@
 """Signed uploads, the same three steps everywhere: ask for a URL, PUT the bytes, tell the server to look."""
 
-from pydantic import Field
+from pydantic import Field, ValidationInfo, field_validator
 
 from schemas.ids import ContentType, Crc32c, FileName, GcsPath
 from schemas.message import Answer, Request
@@ -18,6 +18,13 @@ class UploadRequest(Request):
     size_bytes: int | None = Field(default=None, ge=1)
     crc32c: Crc32c | None = None
     resumable: bool = False
+
+    @field_validator("resumable")
+    @classmethod
+    def _of_known_size(cls, resumable: bool, given: ValidationInfo) -> bool:  # noqa: FBT001 - pydantic's signature
+        if resumable and given.data.get("size_bytes") is None:
+            raise ValueError("a resumable upload needs size_bytes")
+        return resumable
 
 
 class UploadTicket(Answer):

@@ -147,7 +147,9 @@ def extend(job: J, *, now: datetime) -> J:
 
 
 def release(job: J, *, now: datetime, actor: str, detail: str | None) -> J:
-    """The holder hands the job back; it is offered again and the attempt does not count against it."""
+    """The holder hands the job back: it is offered again, at no cost of an attempt, unless it was to be cancelled."""
+    if job.cancel_requested:
+        return move(job, JobStatus.CANCELLED, now=now, actor=actor, detail=detail)
     return move(job, job.offered_as, now=now, actor=actor, detail=detail).requeued()
 
 
@@ -185,7 +187,6 @@ def as_holder(
     job: J,
     *,
     user_id: str | None,
-    token_sha256: str | None,
     attempt: int | None,
     now: datetime,
     implicit_lease_seconds: int,
@@ -193,13 +194,12 @@ def as_holder(
 ) -> J:
     """The job with the caller as its holder; who follows the guide by hand claims an unleased job by speaking of it.
 
-    A lease token decides alone. LeaseLost for a stale token or attempt, LeaseHeld for a person while another holds it.
+    ``user_id`` is None for who proved with a lease token to be the holder. LeaseLost for a stale attempt, LeaseHeld for
+    a person while another holds it.
     """
-    if token_sha256 is not None:
-        check_token(job, token_sha256)
     if attempt is not None and attempt != job.attempt:
         raise LeaseLost(f"Attempt {attempt} is over; the job is {job.status} in attempt {job.attempt}.")
-    if token_sha256 is not None or job.final:
+    if user_id is None or job.final:
         return job
     job = expire(job, now=now, max_losses=max_losses)
     holder = f"user:{user_id}"

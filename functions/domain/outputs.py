@@ -1,6 +1,7 @@
 """Shared outputs as stored, and the names of their objects."""
 
 import json
+import re
 from datetime import datetime
 from pathlib import PurePosixPath
 
@@ -10,6 +11,7 @@ from schemas.outputs import Output
 
 OUTPUTS = "outputs"
 ISSUED_OUTPUTS = "issued_outputs"
+_ISSUED = re.compile(r"[A-Za-z0-9_-]{1,64}/outputs/desktop_[0-9]{8}_[0-9]{6}_[0-9a-f]{32}\.(mp4|mov|mkv|webm)")
 
 
 class IssuedOutput(Created):
@@ -44,6 +46,11 @@ def object_name(project_id: str, file_name: str, *, unique: str, now: datetime) 
     suffix = PurePosixPath(file_name).suffix.lower()
     safe = suffix if suffix in {".mp4", ".mov", ".mkv", ".webm"} else ".mp4"
     return f"{project_id}/outputs/desktop_{now:%Y%m%d_%H%M%S}_{unique}{safe}"
+
+
+def could_be_issued(name: str) -> bool:
+    """Whether ``name`` looks like one of ``object_name``'s; nothing else is looked up."""
+    return _ISSUED.fullmatch(name) is not None
 
 
 def issued_id(object_name: str) -> str:

@@ -8,6 +8,7 @@ from functions.domain import jobs
 from functions.domain.jobs import JobRecord
 from functions.errors import InvalidRequest
 from schemas.errors import FieldError
+from schemas.ids import MAX_FILE_NAME_LENGTH
 from schemas.jobs import JobEvent, JobKind, JobStatus
 from schemas.presets import CONTENT_TYPES, OutputContainer, RenderPreset
 from schemas.renders import RenderExecutionMode, RenderJob, RenderJobType, RenderProgress
@@ -104,14 +105,16 @@ def output_filename(
     if requested is None:
         return f"{job_type}_{version}_{now:%Y%m%d_%H%M%S}.{container}"
     suffix = PurePosixPath(requested).suffix.lower().removeprefix(".")
-    if suffix == container:
-        return requested
-    if suffix in set(OutputContainer):
-        message = f"ends in .{suffix}, but the preset writes .{container}"
-        raise InvalidRequest(
-            "The file name does not fit the preset.", errors=[FieldError(pointer="/output_filename", message=message)]
-        )
-    return f"{requested}.{container}"
+    if suffix in set(OutputContainer) and suffix != container:
+        raise _bad_filename("The file name does not fit the preset.", f"ends in .{suffix}, not .{container}")
+    name = requested if suffix == container else f"{requested}.{container}"
+    if len(name) > MAX_FILE_NAME_LENGTH:
+        raise _bad_filename("The file name is too long.", f"with .{container} it is over {MAX_FILE_NAME_LENGTH}")
+    return name
+
+
+def _bad_filename(detail: str, message: str) -> InvalidRequest:
+    return InvalidRequest(detail, errors=[FieldError(pointer="/output_filename", message=message)])
 
 
 def apply_report(job: RenderRecord, report: RenderProgress, *, now: datetime) -> RenderRecord:

@@ -59,7 +59,7 @@ def _clip_error(pointer: str, clip: Clip) -> FieldError | None:
     if reference is None or reference.OTIO_SCHEMA.startswith("MissingReference."):
         return _error(pointer, "has no media")
     if reference.OTIO_SCHEMA.startswith("ExternalReference.") and asset_id_of(reference) is None:
-        return _error(pointer, "names a file instead of an asset of this project")
+        return _error(pointer, "names no asset of this project")
     length = clip.source_range or reference.available_range
     if length is not None and length.duration.value <= 0:
         return _error(pointer, "has no length")

@@ -19,5 +19,10 @@ def expire_leases(services: Services) -> None:
         RENDERS, Where("lease_expires_at", "<=", services.clock()), order_by="lease_expires_at", limit=MAX_JOBS_PER_RUN
     )
     for document in lapsed:
-        if expire_render(services, document["job_id"]):
-            logger.info("The lease ran out", extra={"event": "lease_expired", "job_id": document["job_id"]})
+        job_id = document["job_id"]
+        try:
+            if expire_render(services, job_id):
+                logger.info("The lease ran out", extra={"event": "lease_expired", "job_id": job_id})
+        except Exception:
+            # The others must not wait for this one; it comes again next time.
+            logger.exception("Not expired", extra={"event": "lease_expiry_failed", "job_id": job_id})

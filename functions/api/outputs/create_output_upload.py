@@ -7,6 +7,7 @@ from functions.auth import User
 from functions.domain import outputs
 from functions.domain.outputs import ISSUED_OUTPUTS, IssuedOutput
 from functions.endpoint import endpoint
+from functions.errors import TooLarge
 from functions.ports import Services, Transaction
 from functions.store import project_of
 from functions.uploads import issue_upload
@@ -24,6 +25,9 @@ def create_output_upload(
 ) -> UploadTicket:
     """Issue a signed URL for a shared output."""
     project_of(services.documents, project_id, caller)
+    limit = services.settings.max_output_bytes
+    if body.size_bytes is not None and body.size_bytes > limit:
+        raise TooLarge(f"An output is at most {limit} bytes.")
     now = services.clock()
     name = outputs.object_name(project_id, body.filename, unique=uuid.uuid4().hex, now=now)
     issued = IssuedOutput(

@@ -54,8 +54,8 @@ def register_output(project_id: ProjectId, body: RegisterOutput, caller: User, s
 
 def _issued(project_id: str, gcs_path: str, services: Services) -> IssuedOutput:
     name = gcs_path.removeprefix(f"gs://{services.objects.bucket}/")
-    doc_id = outputs.issued_id(name)
-    document = services.documents.get(ISSUED_OUTPUTS, doc_id) if doc_id else None
+    known = outputs.could_be_issued(name)
+    document = services.documents.get(ISSUED_OUTPUTS, outputs.issued_id(name)) if known else None
     if document is None or document["object_name"] != name or document["project_id"] != project_id:
         raise InvalidRequest(
             "This is not a path that outputs/upload-url issued to this project.",

@@ -10,7 +10,7 @@ from functions.auth import JobCaller, hash_token
 from functions.domain.jobs import Lease, claim
 from functions.domain.renders import RENDERS, RenderRecord
 from functions.endpoint import endpoint
-from functions.errors import IllegalState, LeaseLost
+from functions.errors import IllegalState, NotFound
 from functions.ports import Services, Transaction
 from functions.store import project_of, render_of, worker_of
 from schemas.ids import JobId, ProjectId
@@ -56,6 +56,6 @@ def claim_render(
 def _check_eligible(job: RenderRecord, caller: JobCaller) -> None:
     if caller.lease_token is not None:
         if job.claim_token_sha256 != hash_token(caller.lease_token):
-            raise LeaseLost("This execution was not started for the present state of the job.")
+            raise NotFound(f"There is no render {job.job_id} for this claim token.")
     elif job.execution_mode is RenderExecutionMode.CLOUD:
         raise IllegalState("This job runs in the cloud.")

@@ -47,10 +47,11 @@ def create_render(
     )
 
     def create(tx: Transaction) -> tuple[RenderRecord, list[OutboxRecord]]:
-        project_of(tx, project_id, caller)
+        people = project_of(tx, project_id, caller).people
         if existing := already_created(tx, RENDERS, request_key, RenderRecord):
             return existing, []
-        return job, put_render(tx, job, outbox.offer(job, now=job.created_at))
+        offered = job.changed(people=people)
+        return offered, put_render(tx, offered, outbox.offer(offered, now=job.created_at))
 
     created, messages = services.documents.transaction(create)
     announce(services, messages)

@@ -1,10 +1,9 @@
 """GET /projects/{project_id}/renders/{job_id}/manifest: a signed URL of the manifest (seed 000). Called by desks."""
 
-from functions.auth import JobCaller, hash_token
-from functions.domain.jobs import check_token
+from functions.auth import JobCaller
 from functions.endpoint import endpoint
 from functions.ports import Services
-from functions.store import project_of, render_of
+from functions.store import render_of_caller
 from functions.uploads import issue_download
 from schemas.ids import JobId, ProjectId
 from schemas.renders import ManifestTicket
@@ -13,10 +12,6 @@ from schemas.renders import ManifestTicket
 @endpoint("GET /projects/{project_id}/renders/{job_id}/manifest")
 def get_manifest(project_id: ProjectId, job_id: JobId, caller: JobCaller, services: Services) -> ManifestTicket:
     """Issue a signed URL to download a job's manifest."""
-    if caller.user is not None:
-        project_of(services.documents, project_id, caller.user)
-    job = render_of(services.documents, project_id, job_id)
-    if caller.lease_token is not None:
-        check_token(job, hash_token(caller.lease_token))
+    job = render_of_caller(services.documents, project_id, job_id, caller)
     ticket = issue_download(services, job.manifest_path, f"{job_id}.json")
     return ManifestTicket(manifest_url=ticket.url, manifest_path=job.manifest_path, expires_in=ticket.expires_in)

@@ -16,7 +16,7 @@ from functions.domain.timelines import TIMELINES, TimelineRecord
 from functions.endpoint import endpoint
 from functions.errors import InvalidTimeline, VersionConflict
 from functions.ports import Services, Transaction
-from functions.problems import field_errors
+from functions.problems import body_errors
 from functions.store import project_of
 from schemas.ids import ProjectId
 from schemas.timelines import MAX_TIMELINE_BYTES, SavedTimeline, SaveTimelineQuery, TimelineDocument
@@ -64,6 +64,9 @@ def _checked(body: TimelineDocument) -> tuple[bytes, int]:
     try:
         timeline = body.timeline
     except ValidationError as error:
-        raise InvalidTimeline("This is not an OpenTimelineIO timeline.", errors=field_errors(error)) from None
-    content = json.dumps(body.root, separators=(",", ":"), sort_keys=True, ensure_ascii=False).encode()
-    return content, sum(1 for _ in timeline.clips())
+        raise InvalidTimeline("This is not an OpenTimelineIO timeline.", errors=body_errors(error, body.root)) from None
+    try:
+        text = json.dumps(body.root, separators=(",", ":"), sort_keys=True, ensure_ascii=False, allow_nan=False)
+    except ValueError:
+        raise InvalidTimeline("The timeline holds a number that JSON does not have (NaN or an infinity).") from None
+    return text.encode(), sum(1 for _ in timeline.clips())

@@ -6,7 +6,7 @@ from functions.endpoint import endpoint
 from functions.errors import ProtocolUnsupported
 from functions.ports import Services, Transaction
 from functions.request_body import RequestKey
-from functions.store import worker_of
+from functions.store import already_created, worker_of
 from schemas.workers import PROTOCOL_VERSION, RegisterWorker, WorkerAnswer
 
 
@@ -23,6 +23,8 @@ def register_worker(body: RegisterWorker, caller: User, request_key: RequestKey,
 
     def register(tx: Transaction) -> WorkerRecord:
         known = worker_of(tx, worker_id, caller) if body.worker_id else None
+        if known is None and (existing := already_created(tx, WORKERS, request_key, WorkerRecord)):
+            return existing
         worker = WorkerRecord(
             worker_id=worker_id,
             owner=caller.user_id,
@@ -35,6 +37,7 @@ def register_worker(body: RegisterWorker, caller: User, request_key: RequestKey,
             last_seen_at=now,
             created_by=caller.user_id,
             created_at=known.created_at if known else now,
+            request_fingerprint=known.request_fingerprint if known else request_key.fingerprint,
         )
         tx.put(WORKERS, worker_id, worker.dump())
         return worker

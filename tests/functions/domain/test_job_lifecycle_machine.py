@@ -1,0 +1,248 @@
+"""The job lifecycle as a state machine over the real HTTP API: whatever people, workers and time do, the rules hold."""
+
+from itertools import pairwise
+from typing import Any
+
+import httpx
+from hypothesis import HealthCheck, Phase, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
+
+from functions.domain.jobs import LEASED_STATUSES, NEXT_STATUSES
+from functions.domain.renders import RenderRecord
+from schemas.jobs import FINAL_STATUSES, JobStatus
+from tests.builders import CLIP_BYTES, Attempt, Desk, crc32c_of, put
+from tests.support.control_plane import LocalControlPlane
+
+LEASE_SECONDS = 60
+an_attempt = st.sampled_from([-1, -1, -1, 0])
+"""Mostly the newest claim, sometimes the oldest."""
+
+
+class JobLifecycle(RuleBasedStateMachine):
+    """One job, two workers, its owner by hand, and the clock."""
+
+    control_plane: LocalControlPlane
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.attempts: list[Attempt] = []
+        self.seen: RenderRecord | None = None
+
+    @initialize()
+    def begin(self) -> None:
+        self.desk = Desk(self.control_plane)
+        self.project_id = self.desk.ready_project()
+        self.workers = [self.desk.worker(), self.desk.worker()]
+        self.create()
+
+    @precondition(lambda self: self.seen is not None and self.seen.final)
+    @rule()
+    def create(self) -> None:
+        self.job_id = self.desk.render(self.project_id)["job_id"]
+        self.path = f"/projects/{self.project_id}/renders/{self.job_id}"
+        self.attempts, self.seen = [], None
+
+    @property
+    def job(self) -> RenderRecord:
+        return self.control_plane.render(self.job_id)
+
+    def holds(self, attempt: Attempt) -> bool:
+        """Whether this claim is the job's present or last one."""
+        return self.job.attempt == attempt.number and self.job.lease is not None
+
+    def expect(self, answer: httpx.Response, *allowed: tuple[int, str | None]) -> None:
+        found = answer.status_code, answer.json().get("code")
+        assert found in allowed, (found, allowed, answer.text)
+
+    @rule(which=st.integers(0, 1))
+    def claim(self, which: int) -> None:
+        before = self.job
+        answer = self.desk.http.post(f"{self.path}/claim", json={"worker_id": self.workers[which]})
+        if before.status is JobStatus.QUEUED:
+            lease = answer.json()["lease"]
+            self.attempts.append(Attempt(self.desk, self.project_id, self.job_id, lease["attempt"], lease["token"]))
+        else:
+            self.expect(answer, (409, "lease_held" if before.status in LEASED_STATUSES else "illegal_state"))
+
+    @precondition(lambda self: self.attempts)
+    @rule(
+        which=an_attempt,
+        status=st.sampled_from([*["processing"] * 6, *["uploading"] * 3, "failed", "cancelled"]),
+        progress=st.integers(0, 100),
+    )
+    def report(self, which: int, status: str, progress: int) -> None:
+        attempt = self.attempts[which]
+        before, held = self.job, self.holds(attempt)
+        answer = attempt.report(status, progress)
+        if not held:
+            self.expect(answer, (409, "lease_lost"))
+            assert self.job == before
+        elif status == before.status:
+            self.expect(answer, (200, None))
+        elif JobStatus(status) not in NEXT_STATUSES[before.status]:
+            self.expect(answer, (409, "illegal_state"))
+            assert self.job == before
+        else:
+            self.expect(answer, (200, None))
+
+    @precondition(lambda self: self.attempts)
+    @rule(which=an_attempt)
+    def upload(self, which: int) -> None:
+        attempt = self.attempts[which]
+        before, held = self.job, self.holds(attempt)
+        answer = attempt.post("upload-url", {"size_bytes": len(CLIP_BYTES), "crc32c": crc32c_of(CLIP_BYTES)})
+        if held and not before.final:
+            self.expect(answer, (200, None))
+            assert put(answer.json(), CLIP_BYTES).status_code in {
+                200,
+                412,
+            }  # 412: this attempt's object is there already
+        else:
+            self.expect(answer, (409, "illegal_state" if held else "lease_lost"))
+
+    @precondition(lambda self: self.attempts)
+    @rule(which=an_attempt, lie=st.sampled_from([{}, {"output_size_bytes": 1}, {"output_crc32c": "AAAAAA=="}]))
+    def complete(self, which: int, lie: dict[str, Any]) -> None:
+        attempt = self.attempts[which]
+        before, held = self.job, self.holds(attempt)
+        truth = {"output_size_bytes": len(CLIP_BYTES), "output_crc32c": crc32c_of(CLIP_BYTES)}
+        answer = attempt.report("completed", 100, **{**truth, **lie})
+        if not held:
+            self.expect(answer, (409, "lease_lost"))
+        elif before.status is JobStatus.COMPLETED:
+            self.expect(answer, (200, None))
+        elif before.final:
+            self.expect(answer, (409, "illegal_state"))
+        elif not lie:
+            self.expect(answer, (200, None), (409, "upload_missing"))
+        else:
+            self.expect(answer, (409, "upload_missing"), (409, "upload_mismatch"))
+
+    @precondition(lambda self: self.attempts)
+    @rule(which=an_attempt)
+    def release(self, which: int) -> None:
+        attempt = self.attempts[which]
+        before, held = self.job, self.holds(attempt)
+        answer = attempt.report("failed", released=True)
+        if not held:
+            self.expect(answer, (409, "lease_lost"))
+        elif before.final and before.status is not JobStatus.FAILED:
+            self.expect(answer, (409, "illegal_state"))
+        else:
+            self.expect(answer, (200, None))
+            assert self.job.losses == before.losses
+
+    @precondition(lambda self: self.attempts)
+    @rule(which=an_attempt)
+    def heartbeat(self, which: int) -> None:
+        attempt = self.attempts[which]
+        before, held = self.job, self.holds(attempt)
+        lease = {
+            "project_id": self.project_id,
+            "job_id": self.job_id,
+            "kind": "render",
+            "attempt": attempt.number,
+            "token": attempt.token,
+        }
+        answer = self.desk.http.post(f"/workers/{self.workers[0]}/heartbeat", json={"leases": [lease], "free_slots": 0})
+        (state,) = answer.json()["leases"]
+        assert state["held"] == (held and not before.final)
+        assert state["cancel_requested"] == (state["held"] and before.cancel_requested)
+
+    @rule(sure=st.sampled_from([False, False, True]))
+    def cancel(self, sure: bool) -> None:  # noqa: FBT001 - hypothesis names its arguments
+        if not sure:
+            return
+        before = self.job
+        answer = self.desk.http.post(f"{self.path}/cancel")
+        self.expect(answer, (409, "illegal_state") if before.final else (200, None))
+        assert self.job.final or self.job.cancel_requested
+
+    @rule(hand=st.sampled_from(["upload-url", "processing", "completed"]))
+    def by_the_guide(self, hand: str) -> None:
+        """The owner follows the guide with curl, and never claims anything."""
+        before = self.job
+        body = {} if hand == "upload-url" else {"job_id": self.job_id, "status": hand, "progress": 1}
+        answer = self.desk.http.post(f"{self.path}/{'upload-url' if hand == 'upload-url' else 'webhook'}", json=body)
+        if answer.status_code == 200 and hand == "upload-url":
+            put(answer.json(), CLIP_BYTES).raise_for_status()
+        held_by_worker = before.status in LEASED_STATUSES and before.lease is not None and before.lease.worker_id
+        expired = before.lease_expires_at is not None and before.lease_expires_at <= self.control_plane.clock()
+        if held_by_worker and not expired:
+            self.expect(answer, (409, "lease_held"))
+        else:
+            self.expect(answer, (200, None), (409, "illegal_state"), (409, "upload_missing"))
+
+    @rule(seconds=st.sampled_from([1, LEASE_SECONDS - 1, LEASE_SECONDS + 1, 4000]), sweep=st.booleans())
+    def time_passes(self, seconds: int, sweep: bool) -> None:  # noqa: FBT001 - as above
+        self.control_plane.pass_seconds(seconds)
+        if sweep:
+            now = self.control_plane.clock()
+            self.control_plane.run("expire_leases")
+            job = self.job
+            assert job.lease_expires_at is None or job.lease_expires_at > now
+
+    @invariant()
+    def rules_hold(self) -> None:
+        if not hasattr(self, "job_id"):
+            return
+        job, seen = self.job, self.seen
+        trail = [(event.from_status, event.to_status) for event in job.events]
+        assert trail[0] == (None, JobStatus.PENDING)
+        assert all(before is not None and after in NEXT_STATUSES[before] for before, after in trail[1:])
+        assert all(this[1] == following[0] for this, following in pairwise(trail))
+        assert trail[-1][1] == job.status
+        assert (job.lease_expires_at is not None) == (job.status in LEASED_STATUSES)
+        claims = [event.attempt for event in job.events if event.to_status is JobStatus.PROCESSING]
+        assert claims == list(range(1, job.attempt + 1))
+        lost = [event for event in job.events if event.detail in {"the lease ran out", "worker_lost"}]
+        assert job.losses == len(lost) <= self.control_plane.settings.max_attempts
+        if seen is not None:
+            assert job.events[: len(seen.events)] == seen.events
+            assert not seen.final or job == seen
+            assert job.attempt >= seen.attempt
+            if job.attempt == seen.attempt and job.lease is not None:
+                assert job.progress >= seen.progress
+        if job.status is JobStatus.COMPLETED:
+            assert job.output_path is not None
+            info = self.control_plane.services.objects.stat(job.output_path)
+            assert info is not None
+            assert (info.size_bytes, info.crc32c) == (job.output_size_bytes, job.output_crc32c)
+        assert job.completed_at is None or job.status in FINAL_STATUSES
+        self.seen = job
+
+    def teardown(self) -> None:
+        if hasattr(self, "desk"):
+            self.desk.http.close()
+
+
+def run(control_plane: LocalControlPlane, *, examples: int, steps: int) -> None:
+    machine = type("Machine", (JobLifecycle,), {"control_plane": control_plane})
+    run_state_machine_as_test(
+        machine,
+        settings=settings(
+            max_examples=examples,
+            stateful_step_count=steps,
+            deadline=None,
+            derandomize=True,
+            database=None,
+            phases=[Phase.generate],  # shrinking would take minutes, and a trail of thirty steps can be read
+            suppress_health_check=list(HealthCheck),
+        ),
+    )
+
+
+def test_the_rules_hold_on_the_local_backend(control_plane: LocalControlPlane) -> None:
+    run(control_plane, examples=40, steps=30)
+
+
+def test_the_rules_hold_on_googles_emulators(google_control_plane: LocalControlPlane) -> None:
+    run(google_control_plane, examples=4, steps=25)
