@@ -1,0 +1,189 @@
+"""A real daemon behind a network and a server that fail: nothing is lost, and nothing is reported that is not so."""
+
+import asyncio
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import httpx
+import pytest
+from starlette.requests import Request
+from starlette.responses import Response
+
+from schemas.jobs import JobStatus
+from tests.support.processes import TOKEN, ControlPlaneProcess, DaemonProcess
+from tests.support.scripted import ScriptedServer
+from tests.support.studio import Studio
+
+Fault = Callable[[str, int], str | None]
+"""Given the last part of a path and how often it was called before, what goes wrong: see ``proxy_to``."""
+
+
+def proxy_to(url: str, fault: Fault) -> ScriptedServer:
+    """A server that hands on every call, unless ``fault`` says
+
+    ``refuse`` (500 instead), ``forget`` (the call is made, its answer lost), ``hang`` or ``later`` (503).
+    """
+    counts: Counter[str] = Counter()
+
+    async def handler(request: Request) -> Response:
+        last = request.url.path.rpartition("/")[2]
+        kind = fault(last, counts[last])
+        counts[last] += 1
+        if kind == "refuse":
+            return Response("<html>oh no", 500)
+        if kind == "later":
+            return Response("", 503, {"Retry-After": "1"})
+        if kind == "hang":
+            await asyncio.sleep(3600)
+        async with httpx.AsyncClient(timeout=60) as client:
+            headers = {name: value for name, value in request.headers.items() if name != "host"}
+            answer = await client.request(
+                request.method, url + request.url.path, content=await request.body(), headers=headers
+            )
+        if kind == "forget":
+            return Response("<html>oh no", 500)
+        return Response(answer.content, answer.status_code, media_type=answer.headers.get("content-type"))
+
+    return ScriptedServer(handler)
+
+
+@pytest.mark.parametrize("kind", ["refuse", "forget", "later"])
+def test_calls_that_fail_or_lose_their_answer_are_made_again(
+    control_plane: ControlPlaneProcess, studio: Studio, tmp_path: Path, kind: str
+) -> None:
+    hurt: set[str] = set()
+
+    def fault(last: str, count: int) -> str | None:
+        """Each call goes wrong the first time; a lost claim has its own test."""
+        if last == "claim" or count > 0:
+            return None
+        hurt.add(last)
+        return kind
+
+    with proxy_to(control_plane.url, fault) as proxy, DaemonProcess(tmp_path / "desk", proxy.url) as daemon:
+        job = studio.wait_for_end(studio.ask_for_render())
+        assert (job.status, job.attempt) == (JobStatus.COMPLETED, 1)
+        assert [event.to_status for event in job.events].count(JobStatus.COMPLETED) == 1
+        assert hurt == {"workers", "heartbeat", "manifest", "download", "webhook", "upload-url"}
+        assert len(daemon.records("control_plane_trouble")) == len(hurt)
+
+
+def test_a_claim_whose_answer_is_lost_costs_an_attempt_and_no_more(
+    control_plane: ControlPlaneProcess, studio: Studio, tmp_path: Path
+) -> None:
+    def fault(last: str, count: int) -> str | None:
+        return "forget" if last == "claim" and count == 0 else None
+
+    with proxy_to(control_plane.url, fault) as proxy, DaemonProcess(tmp_path / "desk", proxy.url) as daemon:
+        job = studio.wait_for_end(studio.ask_for_render())
+        assert (job.status, job.attempt) == (JobStatus.COMPLETED, 2)
+        daemon.wait_for_event("job_not_claimed", job_id=job.job_id)
+
+
+def test_a_server_that_hangs_does_not_hold_up_the_drain(
+    control_plane: ControlPlaneProcess, studio: Studio, tmp_path: Path
+) -> None:
+    def fault(last: str, _: int) -> str | None:
+        return "hang" if last == "webhook" else None
+
+    with (
+        proxy_to(control_plane.url, fault) as proxy,
+        DaemonProcess(tmp_path / "desk", proxy.url, drain_seconds=0) as daemon,
+    ):
+        studio.ask_for_render()
+        daemon.wait_for_event("job_claimed")
+        daemon.child.terminate()
+        assert daemon.wait() == 0
+        daemon.wait_for_event("job_kept")
+
+
+@pytest.mark.parametrize("phase", ["fetching", "rendering", "uploading"])
+def test_the_control_plane_killed_in_any_phase_and_restarted(
+    control_plane: ControlPlaneProcess, daemon: DaemonProcess, studio: Studio, phase: str
+) -> None:
+    studio.save_timeline(studio.asset_id, seconds=5)
+    job_id = studio.ask_for_render()
+    daemon.wait_for_event("job_phase", phase=phase)
+    control_plane.kill()
+    control_plane.start()
+    job = studio.wait_for_end(job_id)
+    assert job.status is JobStatus.COMPLETED
+    assert [event.to_status for event in job.events].count(JobStatus.COMPLETED) == 1
+
+
+def test_a_desk_renders_on_while_it_is_offline(
+    control_plane: ControlPlaneProcess, daemon: DaemonProcess, studio: Studio
+) -> None:
+    studio.save_timeline(studio.asset_id, seconds=10)
+    job_id = studio.ask_for_render()
+    daemon.wait_for_event("job_phase", phase="rendering")
+    control_plane.kill()
+    daemon.wait_for_event("job_phase", phase="uploading")
+    control_plane.start()
+    assert studio.wait_for_end(job_id).status is JobStatus.COMPLETED
+
+
+def test_a_daemon_started_before_its_control_plane_waits_for_it(tmp_path: Path, clip: Path) -> None:
+    plane = ControlPlaneProcess(tmp_path / "plane")
+    with plane:
+        studio = Studio(plane.url)
+        studio.save_timeline(studio.add_asset(clip, "video/mp4"))
+        job_id = studio.ask_for_render()
+        plane.kill()
+        with DaemonProcess(tmp_path / "desk", plane.url) as daemon:
+            daemon.wait_for_event("control_plane_trouble")
+            plane.start()
+            assert studio.wait_for_end(job_id).status is JobStatus.COMPLETED
+
+
+def test_a_worker_that_the_control_plane_forgot_registers_again(tmp_path: Path, clip: Path) -> None:
+    plane = ControlPlaneProcess(tmp_path / "plane")
+    with plane, DaemonProcess(tmp_path / "desk", plane.url) as daemon:
+        first = daemon.wait_for_event("worker_registered")
+        daemon.wait_for_event("worker_registered")
+        plane.kill()
+        for path in sorted(plane.folder.rglob("*"), reverse=True):
+            path.rmdir() if path.is_dir() else path.unlink()
+        plane.start()
+        daemon.wait_for_event("worker_forgotten")
+        again = daemon.wait_for_event("worker_registered", count=2)
+        assert again["worker_id"] != first["worker_id"]
+        studio = Studio(plane.url)
+        studio.save_timeline(studio.add_asset(clip, "video/mp4"))
+        assert studio.wait_for_end(studio.ask_for_render()).status is JobStatus.COMPLETED
+
+
+def test_a_token_renewed_on_disk_is_picked_up_in_the_middle_of_a_job(tmp_path: Path, clip: Path) -> None:
+    token = tmp_path / "token"
+    token.write_text(TOKEN)
+    plane = ControlPlaneProcess(tmp_path / "plane")
+    with plane, DaemonProcess(tmp_path / "desk", plane.url, token=f"@{token}") as daemon:
+        studio = Studio(plane.url)
+        studio.save_timeline(studio.add_asset(clip, "video/mp4"), seconds=10)
+        job_id = studio.ask_for_render()
+        daemon.wait_for_event("job_phase", phase="rendering")
+        plane.kill()
+        token.write_text("another-token-for-tests")
+        plane.environment["DEV_API_TOKEN"] = "another-token-for-tests"
+        plane.start()
+        daemon.wait_for_event("job_completed", job_id=job_id)
+        assert daemon.records("login_needed") == []
+
+
+def test_without_a_valid_token_the_daemon_asks_for_a_login_and_stays(
+    control_plane: ControlPlaneProcess, tmp_path: Path
+) -> None:
+    with DaemonProcess(tmp_path / "desk", control_plane.url, token="wrong") as daemon:
+        assert daemon.wait_for_event("login_needed")["retry_seconds"] == 60
+        assert daemon.child.poll() is None
+
+
+def test_a_control_plane_that_speaks_another_protocol_ends_the_daemon(tmp_path: Path) -> None:
+    async def handler(_: Request) -> Response:
+        body = b'{"title":"t","status":426,"detail":"speak 7","code":"protocol_unsupported","request_id":"r"}'
+        return Response(body, 426)
+
+    with ScriptedServer(handler) as server, DaemonProcess(tmp_path / "desk", server.url) as daemon:
+        assert daemon.wait() == 1
+        assert "speak 7" in daemon.wait_for_event("daemon_failed")["reason"]

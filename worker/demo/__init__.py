@@ -1,0 +1,1 @@
+"""What ``deskrun demo`` shows: media made on the spot or found in a folder, and a cut of them."""
