@@ -12,6 +12,9 @@ from pathlib import Path
 import pytest
 from cryptography.hazmat.primitives import serialization
 
+from functions import wiring
+from functions.ports import Services
+from functions.settings import Settings
 from tests.support.processes import ControlPlaneProcess, DaemonProcess, GcsStandinProcess
 from tests.support.signer import SigningKey
 
@@ -27,11 +30,22 @@ class Place:
     settings: Mapping[str, str] = field(default_factory=dict)
     worker_environment: Mapping[str, str] = field(default_factory=dict)
 
-    def control_plane(
-        self, folder: Path, settings: Mapping[str, str] | None = None, *, public_url: str | None = None
-    ) -> ControlPlaneProcess:
+    def control_plane(self, folder: Path, settings: Mapping[str, str] | None = None) -> ControlPlaneProcess:
         """A control plane here, not started yet."""
-        return ControlPlaneProcess(folder, settings={**self.settings, **(settings or {})}, public_url=public_url)
+        return ControlPlaneProcess(folder, settings={**self.settings, **(settings or {})})
+
+    @contextmanager
+    def services(self, control_plane: ControlPlaneProcess) -> Iterator[Services]:
+        """The same store, objects and bus as the control plane's, opened from the test's own process."""
+        with pytest.MonkeyPatch.context() as environment:
+            for name, value in control_plane.environment.items():
+                environment.setenv(name, value)
+            settings = Settings(data_dir=control_plane.folder, public_url=control_plane.url)
+        parts = wiring.local_parts(settings)
+        try:
+            yield parts.services
+        finally:
+            parts.close()
 
     def daemon(self, data_dir: Path, url: str, **settings: object) -> DaemonProcess:
         """A daemon of that control plane, not started yet."""

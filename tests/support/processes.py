@@ -1,5 +1,6 @@
 """The control plane and the daemon as real child processes, for tests that kill, stop and restart them."""
 
+import contextlib
 import json
 import os
 import signal
@@ -11,6 +12,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+import psutil
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "a-token-for-tests"
@@ -88,35 +91,36 @@ class Process:
         if self._child is None:
             return
         self._child.kill()
-        self._child.communicate()
+        self._child.wait()
+        assert self._child.stdout is not None
+        self._child.stdout.close()
 
     def wait(self, *, seconds: float = PATIENCE_SECONDS) -> int:
         """Its exit code once it has ended."""
-        self.child.communicate(timeout=seconds)
-        return self.child.returncode
+        return self.child.wait(timeout=seconds)
 
 
 class ControlPlaneProcess(Process):
     """``python -m functions serve``, by default on the local backend; on the same port after each start.
 
-    ``settings`` are environment variables. ``public_url`` is the origin in signed URLs, for a control plane that its
-    callers reach through something else.
+    ``settings`` are environment variables.
     """
 
-    def __init__(
-        self, folder: Path, *, settings: Mapping[str, str] | None = None, public_url: str | None = None
-    ) -> None:
+    public_url: str | None = None
+    """The origin in signed URLs, for callers who reach it through something else; counts at the next start."""
+
+    def __init__(self, folder: Path, *, settings: Mapping[str, str] | None = None) -> None:
         self.folder = folder
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
-        arguments = ["-m", "functions", "serve", "--port", str(port), "--data-dir", str(folder)]
-        if public_url:
-            arguments += ["--public-url", public_url]
+        self._port = free_port()
+        self.url = f"http://127.0.0.1:{self._port}"
         environment = {"DEV_API_TOKEN": TOKEN, "DESKRUN_LOG_FORMAT": "json", **(settings or {})}
-        super().__init__(arguments, folder.with_name(f"{folder.name}.log"), environment)
+        super().__init__([], folder.with_name(f"{folder.name}.log"), environment)
 
     def start(self) -> None:
         """Start it and wait until it answers."""
+        self._arguments = ["-m", "functions", "serve", "--port", str(self._port), "--data-dir", str(self.folder)]
+        if self.public_url:
+            self._arguments += ["--public-url", self.public_url]
         super().start()
         self.read_ready_line()
 
@@ -157,6 +161,25 @@ class DaemonProcess(Process):
         lines = self.log.read_text().splitlines() if self.log.exists() else []
         records = [json.loads(line) for line in lines if line.startswith("{")]
         return [record for record in records if event in (None, record["event"])]
+
+    def leftovers(self) -> list[str]:
+        """What is in its data folder beside what may always be there."""
+        expected = {"daemon.lock", "state.json", "jobs"}
+        paths = [path.relative_to(self.data_dir) for path in self.data_dir.rglob("*")]
+        return sorted(str(path) for path in paths if path.parts[0] != "cache" and str(path) not in expected)
+
+    def encoders(self) -> list[int]:
+        """The processes that work in its data folder, also those that outlived it."""
+        found = []
+        for process in psutil.process_iter():
+            with contextlib.suppress(psutil.Error):
+                if Path(process.cwd()).is_relative_to(self.data_dir):
+                    found.append(process.pid)
+        return found
+
+    def wait_until_tidy(self) -> None:
+        """Until nothing of any job is left: no file, no process."""
+        wait_for(f"a tidy {self.data_dir.name}", lambda: not self.leftovers() and not self.encoders())
 
     def wait_for_event(self, event: str, count: int = 1, **facts: object) -> dict[str, Any]:
         """The ``count``-th record of this event with these facts, once it is there."""

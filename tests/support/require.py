@@ -19,6 +19,10 @@ class Need(StrEnum):
 
     FIRESTORE_EMULATOR = "firestore-emulator"
     PUBSUB_EMULATOR = "pubsub-emulator"
+    CURL = "curl"
+    C_COMPILER = "c-compiler"
+    MOUNT = "mount"
+    """The right to mount a small file system, which a test can fill."""
 
 
 class Machine(BaseSettings):

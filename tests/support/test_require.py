@@ -23,7 +23,7 @@ def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return folder
 
 
-@pytest.mark.parametrize("need", Need)
+@pytest.mark.parametrize("need", [Need.FIRESTORE_EMULATOR, Need.PUBSUB_EMULATOR])
 def test_each_thing_an_emulator_needs_is_named_until_all_are_there(path: Path, need: Need) -> None:
     component = {Need.FIRESTORE_EMULATOR: "cloud-firestore-emulator", Need.PUBSUB_EMULATOR: "pubsub-emulator"}[need]
 
@@ -42,7 +42,7 @@ def test_each_thing_an_emulator_needs_is_named_until_all_are_there(path: Path, n
         ("", set()),
         ("all", set(Need)),
         ("pubsub-emulator", {Need.PUBSUB_EMULATOR}),
-        (" pubsub-emulator , firestore-emulator,", set(Need)),
+        (" pubsub-emulator , firestore-emulator,", {Need.PUBSUB_EMULATOR, Need.FIRESTORE_EMULATOR}),
     ],
 )
 def test_needs_are_required_by_name(monkeypatch: pytest.MonkeyPatch, text: str, required: set[Need]) -> None:
