@@ -9,32 +9,34 @@ import threading
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
+from functools import partial
 from time import monotonic
 
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
-from starlette.routing import BaseRoute, Route
+from starlette.routing import Route
 
 from functions import catalog
 from functions.errors import ControlPlaneError
-from functions.ports import Delivery, DeliveryQueue, Services
+from functions.ports import Delivery
 from functions.problems import problem_response
 from functions.routing import RouteTable
 from functions.trigger import EventFunction
+from functions.wiring import LocalParts
 
 logger = logging.getLogger(__name__)
 
 RECEIVE_SECONDS = 1.0
 """Also how long a stop may take."""
 RECEIVE_LIMIT = 10
+SWEEP_SECONDS = 3600.0
 ALL_METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS"]
 
 
-def build_app(
-    services: Services, *, queue: DeliveryQueue, routes: Sequence[BaseRoute], schedule_seconds: float
-) -> Starlette:
-    """The application: every endpoint of the catalogue, ``/healthz``, and ``routes`` of the local object store."""
+def build_app(parts: LocalParts, *, schedule_seconds: float) -> Starlette:
+    """The application: every endpoint of the catalogue, ``/healthz``, and the routes of the local object store."""
+    services = parts.services
     table = RouteTable(catalog.endpoints())
 
     async def dispatch(request: Request) -> Response:
@@ -47,7 +49,7 @@ def build_app(
     async def healthz(_: Request) -> Response:
         return JSONResponse({"ok": True})
 
-    pump = EventPump(services, queue, catalog.event_functions(), schedule_seconds=schedule_seconds)
+    pump = EventPump(parts, catalog.event_functions(), schedule_seconds=schedule_seconds)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -59,7 +61,7 @@ def build_app(
 
     everything = [
         Route("/healthz", healthz, methods=["GET"]),
-        *routes,
+        *parts.routes,
         Route("/{path:path}", dispatch, methods=ALL_METHODS),
     ]
     return Starlette(routes=everything, lifespan=lifespan)
@@ -68,11 +70,11 @@ def build_app(
 class EventPump:
     """Delivers messages to event functions and runs scheduled ones, each in a thread of its own."""
 
-    def __init__(
-        self, services: Services, queue: DeliveryQueue, functions: Sequence[EventFunction], *, schedule_seconds: float
-    ) -> None:
-        self._services = services
-        self._queue = queue
+    def __init__(self, parts: LocalParts, functions: Sequence[EventFunction], *, schedule_seconds: float) -> None:
+        self._services = parts.services
+        self._queue = parts.queue
+        self._sweep = parts.sweep
+        self._sweep_due_at = monotonic()
         self._listeners = {function.topic: function for function in functions if function.topic is not None}
         self._scheduled = [function for function in functions if function.schedule is not None]
         self._schedule_seconds = schedule_seconds
@@ -124,8 +126,15 @@ class EventPump:
     def _tick(self) -> None:
         started = monotonic()
         for function in self._scheduled:
-            try:
-                function.run("", self._services)
-            except Exception:
-                logger.exception("%s failed", function.name, extra={"event": "event_failed"})
+            self._attempt(function.name, partial(function.run, "", self._services))
+        if started >= self._sweep_due_at:
+            self._sweep_due_at = started + SWEEP_SECONDS
+            self._attempt("sweep", self._sweep)
         self._stopping.wait(max(0.0, self._schedule_seconds - (monotonic() - started)))
+
+    def _attempt(self, name: str, task: Callable[[], None]) -> None:
+        # One that fails must not keep the others from running; it comes again with the next tick.
+        try:
+            task()
+        except Exception:
+            logger.exception("%s failed", name, extra={"event": "event_failed"})

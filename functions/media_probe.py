@@ -12,8 +12,7 @@ import av.error
 from schemas.assets import MediaProbe, StreamProbe
 
 FORMATS = (
-    "mov,matroska,webm,avi,mpegts,mpeg,flv,mxf,ogg,gif,wav,aiff,mp3,aac,flac,"
-    "png_pipe,jpeg_pipe,webp_pipe,bmp_pipe"
+    "mov,matroska,webm,avi,mpegts,mpeg,flv,mxf,ogg,gif,wav,aiff,mp3,aac,flac,png_pipe,jpeg_pipe,webp_pipe,bmp_pipe"
 )
 """libav's names of the formats that are read. None of them refers to another file: a concat script or a playlist by
 whatever name would otherwise make libav open what it names, on this machine or elsewhere."""

@@ -34,7 +34,7 @@ def serve(*, host: str, port: int, data_dir: Path | None, public_url: str | None
     parts = wiring.local_parts(settings)
     # Sweeping more often than a lease lasts would find nothing; less often than a minute would break the promise.
     schedule_seconds = min(SCHEDULE_SECONDS, settings.lease_seconds / 2)
-    app = build_app(parts.services, queue=parts.queue, routes=parts.routes, schedule_seconds=schedule_seconds)
+    app = build_app(parts, schedule_seconds=schedule_seconds)
     config = uvicorn.Config(
         app, log_config=None, access_log=False, timeout_graceful_shutdown=DRAIN_SECONDS, server_header=False
     )

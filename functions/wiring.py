@@ -85,6 +85,10 @@ class GoogleServices:
         return CloudRunLauncher(self.settings)
 
 
+def _nothing() -> None:
+    """Cloud Storage's lifecycle rules sweep by themselves."""
+
+
 @dataclass(frozen=True)
 class LocalParts:
     """What the local server needs besides the services."""
@@ -92,6 +96,8 @@ class LocalParts:
     services: Services
     queue: DeliveryQueue
     routes: Sequence[BaseRoute]
+    sweep: Callable[[], None]
+    """Removes what kills left behind; to be called at the start and every hour."""
     close: Callable[[], None]
 
 
@@ -108,7 +114,7 @@ def local_parts(settings: Settings, clock: Clock = _utc_now) -> LocalParts:
             ensure_bucket(settings)
         services = GoogleServices(settings, clock)
         queue = PubSubDeliveryQueue(settings)
-        return LocalParts(services=services, queue=queue, routes=[], close=queue.close)
+        return LocalParts(services=services, queue=queue, routes=[], sweep=_nothing, close=queue.close)
     return _local(settings, clock)
 
 
@@ -151,7 +157,13 @@ def _local(settings: Settings, clock: Clock) -> LocalParts:
         worker_tokens=NoWorkerTokens(),
         launcher=NoRenderLauncher(),
     )
-    return LocalParts(services=services, queue=bus, routes=object_server.routes(objects), close=database.close)
+    return LocalParts(
+        services=services,
+        queue=bus,
+        routes=object_server.routes(objects),
+        sweep=objects.sweep,
+        close=database.close,
+    )
 
 
 @lru_cache(maxsize=1)

@@ -68,9 +68,7 @@ class LocalControlPlane:
         return self._parts.services
 
     def __enter__(self) -> Self:
-        app = build_app(
-            self._parts.services, queue=self._parts.queue, routes=self._parts.routes, schedule_seconds=NEVER_SECONDS
-        )
+        app = build_app(self._parts, schedule_seconds=NEVER_SECONDS)
         config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=1)
         server = _Server(config)
         # Uvicorn closes what it is given.
