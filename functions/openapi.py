@@ -14,7 +14,7 @@ from functions.endpoint import Endpoint
 from schemas.errors import HTTP_STATUS, Problem
 
 _REF = "#/components/schemas/{model}"
-_ALWAYS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND, HTTPStatus.UNPROCESSABLE_ENTITY)
+_ALWAYS = (HTTPStatus.UNAUTHORIZED, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, HTTPStatus.UNPROCESSABLE_ENTITY)
 
 
 def document(endpoints: Sequence[Endpoint]) -> dict[str, Any]:
@@ -89,9 +89,10 @@ def _responses(spec: Endpoint, references: dict[Any, Any]) -> dict[str, Any]:
     problem = {"application/problem+json": {"schema": references[Problem, "serialization"]}}
     statuses = sorted({*_ALWAYS, *(HTTPStatus(status) for status in HTTP_STATUS.values() if status >= 500)})
     if spec.method != "GET":
-        statuses = sorted({*statuses, HTTPStatus.CONFLICT, HTTPStatus.REQUEST_ENTITY_TOO_LARGE})
+        statuses = sorted({*statuses, HTTPStatus.REQUEST_ENTITY_TOO_LARGE})
     answer = {"application/json": {"schema": references[spec.answer, "serialization"]}}
     return {
         str(int(spec.status)): {"description": HTTPStatus(spec.status).phrase, "content": answer},
         **{str(int(status)): {"description": status.phrase, "content": problem} for status in statuses},
+        "default": {"description": "Any other error", "content": problem},
     }

@@ -149,6 +149,9 @@ class MessageBus(Protocol):
     def unsubscribe_worker(self, worker_id: str) -> None:
         """Stop delivering to this worker."""
 
+    def hang_up(self) -> None:
+        """The process ends: every wait on a bell, now or later, raises ``errors.Unavailable``."""
+
 
 @dataclass(frozen=True)
 class Delivery:

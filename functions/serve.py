@@ -3,6 +3,7 @@
 import json
 import socket
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import uvicorn
@@ -38,7 +39,7 @@ def serve(*, host: str, port: int, data_dir: Path | None, public_url: str | None
     config = uvicorn.Config(
         app, log_config=None, access_log=False, timeout_graceful_shutdown=DRAIN_SECONDS, server_header=False
     )
-    server = _AnnouncingServer(config, url)
+    server = _Server(config, url, hang_up=parts.services.bus.hang_up)
     try:
         server.run(sockets=[listener])
     finally:
@@ -53,15 +54,20 @@ def _settings(url: str, data_dir: Path | None) -> Settings:
     return Settings(**given)  # type: ignore[arg-type]
 
 
-class _AnnouncingServer(uvicorn.Server):
-    """Tells on standard output when it is ready, so that whoever started it need not guess."""
+class _Server(uvicorn.Server):
+    """Tells on standard output when it is ready, and at its end does not wait for desks that wait for a doorbell."""
 
-    def __init__(self, config: uvicorn.Config, url: str) -> None:
+    def __init__(self, config: uvicorn.Config, url: str, *, hang_up: Callable[[], None]) -> None:
         super().__init__(config)
         self._url = url
+        self._hang_up = hang_up
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
             sys.stdout.write(json.dumps({"event": "ready", "url": self._url}) + "\n")
             sys.stdout.flush()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        self._hang_up()
+        await super().shutdown(sockets)

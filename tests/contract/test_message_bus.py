@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from functions.errors import Unavailable
 from functions.ports import Delivery
 from schemas.events import Topic
 from tests.contract.conftest import Messaging
@@ -92,6 +93,27 @@ def test_receive_waits_for_the_first_message(messaging: Messaging) -> None:
 def test_doorbells_are_for_desks_only(messaging: Messaging) -> None:
     messaging.bus.publish(Topic.DOORBELLS, "ding", {"pool": "ann", "reason": "job_queued"})
     assert messaging.queue.receive(wait_seconds=1.0, limit=10) == []
+
+
+def test_hanging_up_ends_every_wait_now_and_later(messaging: Messaging) -> None:
+    ended: list[type[Exception]] = []
+
+    def wait_long() -> None:
+        with messaging.bus.listen("ann") as bell:
+            while True:
+                try:
+                    bell.wait(PATIENCE_SECONDS)
+                except Unavailable as error:
+                    ended.append(type(error))
+                    return
+
+    waiting = threading.Thread(target=wait_long)
+    waiting.start()
+    messaging.bus.hang_up()
+    waiting.join(timeout=PATIENCE_SECONDS / 2)
+    assert ended == [Unavailable]
+    with messaging.bus.listen("bob") as bell, pytest.raises(Unavailable):
+        bell.wait(0)
 
 
 def test_a_ring_between_listen_and_wait_is_heard(messaging: Messaging) -> None:

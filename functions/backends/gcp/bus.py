@@ -1,7 +1,7 @@
 """The message bus on Pub/Sub: publishing, and one filtered subscription per desk."""
 
 import re
-import time
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
@@ -49,9 +49,13 @@ def pool_filter(pool: str) -> str | None:
 class _LookAgain:
     """A bell for who has no line to the exchange: it sends its owner to look at the store every second."""
 
+    def __init__(self, hung_up: threading.Event) -> None:
+        self._hung_up = hung_up
+
     def wait(self, timeout_seconds: float) -> bool:
         """Sleep at most a second; a doorbell may have rung."""
-        time.sleep(max(0.0, min(timeout_seconds, _LOOK_AGAIN_SECONDS)))
+        if self._hung_up.wait(max(0.0, min(timeout_seconds, _LOOK_AGAIN_SECONDS))):
+            raise Unavailable("The control plane is stopping.", retry_after_seconds=1)
         return True
 
 
@@ -62,6 +66,7 @@ class PubSubMessageBus:
         self._settings = settings
         self._publisher = publisher(settings)
         self._subscriber = subscriber(settings)
+        self._hung_up = threading.Event()
 
     def publish(self, topic: Topic, data: str, attributes: Mapping[str, str]) -> None:
         """Hand over one message; returns once Pub/Sub has it, since a function has no time after its answer."""
@@ -76,7 +81,7 @@ class PubSubMessageBus:
     @contextmanager
     def listen(self, pool: str) -> Iterator[Bell]:  # noqa: ARG002 - the port's; here every pool looks again
         """A bell that rings every second: a function cannot hold a subscription for the length of one request."""
-        yield _LookAgain()
+        yield _LookAgain(self._hung_up)
 
     def subscribe_worker(self, worker_id: str, pool: str) -> Subscription:
         """Make sure the desk's subscription exists with the filter of ``pool``; a filter cannot be changed.
@@ -109,6 +114,10 @@ class PubSubMessageBus:
                 )
             except exceptions.NotFound:
                 return
+
+    def hang_up(self) -> None:
+        """End every wait, now and later."""
+        self._hung_up.set()
 
     def _create(self, wanted: PubSubResource) -> bool:
         try:

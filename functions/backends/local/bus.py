@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 
 from functions.backends.local.database import Database
+from functions.errors import Unavailable
 from functions.ports import Bell, Clock, Delivery
 from schemas.events import Topic
 from schemas.workers import PollSubscription, Subscription
@@ -45,8 +46,9 @@ _SCHEMA = (
 class _Bell:
     """An event that a ring leaves set, so that one between ``listen`` and ``wait`` is heard."""
 
-    def __init__(self) -> None:
+    def __init__(self, hung_up: threading.Event) -> None:
         self._rung = threading.Event()
+        self._hung_up = hung_up
 
     def ring(self) -> None:
         self._rung.set()
@@ -56,6 +58,8 @@ class _Bell:
         if rung:
             # Cleared before the caller looks: a ring from now on is either seen by that look or heard next time.
             self._rung.clear()
+        if self._hung_up.is_set():
+            raise Unavailable("The control plane is stopping.", retry_after_seconds=1)
         return rung
 
 
@@ -70,6 +74,7 @@ class SqliteMessageBus:
         self._clock = clock
         self._bells: defaultdict[str, set[_Bell]] = defaultdict(set)
         self._bells_lock = threading.Lock()
+        self._hung_up = threading.Event()
         self._published = threading.Condition()
         self._publications = 0
         with database.writing() as connection:
@@ -92,7 +97,7 @@ class SqliteMessageBus:
 
     @contextmanager
     def listen(self, pool: str) -> Iterator[Bell]:
-        bell = _Bell()
+        bell = _Bell(self._hung_up)
         with self._bells_lock:
             self._bells[pool].add(bell)
         try:
@@ -108,6 +113,13 @@ class SqliteMessageBus:
 
     def unsubscribe_worker(self, worker_id: str) -> None:
         """Nothing was kept for the worker."""
+
+    def hang_up(self) -> None:
+        self._hung_up.set()
+        with self._bells_lock:
+            waiting = [bell for pool in self._bells.values() for bell in pool]
+        for bell in waiting:
+            bell.ring()
 
     def receive(self, *, wait_seconds: float, limit: int) -> list[Delivery]:
         deadline = time.monotonic() + wait_seconds
