@@ -40,6 +40,9 @@ class TextFormatter(logging.Formatter):
         return f"{line}  {facts}{trace}" if facts else line + trace
 
 
+_to_json = json.JSONEncoder(default=str).encode
+
+
 class JsonFormatter(logging.Formatter):
     """One JSON object a line, with the ``severity`` and ``message`` that Cloud Logging reads."""
 
@@ -53,7 +56,7 @@ class JsonFormatter(logging.Formatter):
         }
         if record.exc_info:
             entry["stack_trace"] = self.formatException(record.exc_info)
-        return json.dumps(entry, default=str)
+        return _to_json(entry)
 
 
 def configure(log_format: Literal["text", "json"], level: int = logging.INFO) -> None:

@@ -12,10 +12,11 @@ from functions.domain.projects import PROJECTS, ProjectRecord
 from functions.domain.record import Created
 from functions.domain.renders import RENDERS, RenderRecord
 from functions.domain.workers import WORKERS, WorkerRecord
-from functions.errors import ControlPlaneError, IdempotencyKeyReused, LeaseLost, NotFound
+from functions.errors import ControlPlaneError, IdempotencyKeyReused, IllegalState, LeaseLost, NotFound
 from functions.ports import Document, DocumentStore, Services, Transaction, Where
 from functions.request_body import RequestKey
 from schemas.events import Topic
+from schemas.renders import RenderExecutionMode
 
 logger = logging.getLogger(__name__)
 
@@ -78,8 +79,11 @@ def render_as_holder(
     reader: Reader, project_id: str, job_id: str, caller: JobCaller, services: Services, *, attempt: int | None = None
 ) -> RenderRecord:
     """The render job with the caller as its holder, which may be an implicit claim (PROTOCOL, section 2)."""
+    job = render_of_caller(reader, project_id, job_id, caller)
+    if caller.lease_token is None and job.execution_mode is RenderExecutionMode.CLOUD and not job.final:
+        raise IllegalState("This job runs in the cloud.")
     return as_holder(
-        render_of_caller(reader, project_id, job_id, caller),
+        job,
         user_id=caller.user.user_id if caller.user and caller.lease_token is None else None,
         attempt=attempt,
         now=services.clock(),

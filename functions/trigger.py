@@ -34,7 +34,8 @@ class EventFunction:
     """The topic whose messages wake it; object events travel on ``OBJECT_FINALIZED`` outside of Eventarc."""
     schedule: str | None = None
     """Cron expression in UTC."""
-    message: type[BaseModel] | None = None
+    parse: Callable[[str], Any] | None = None
+    """Makes the handler's message of an event's text; None for a schedule, which has none."""
 
     @property
     def summary(self) -> str:
@@ -42,16 +43,16 @@ class EventFunction:
         return (inspect.getdoc(self.handler) or "").partition("\n")[0]
 
     def run(self, data: str, services: Services) -> None:
-        """Handle one event; ``data`` is the message's JSON, ignored by a schedule."""
+        """Handle one event; ``data`` is its text, ignored by a schedule."""
         with request_context(function=self.name):
-            if self.message is None:
+            if self.parse is None:
                 self.handler(services=services)
             else:
-                self.handler(self.message.model_validate_json(data), services=services)
+                self.handler(self.parse(data), services=services)
 
 
 def on_message(topic: Topic, *, deployment: Deployment | None = None) -> Callable[[EventHandler], EventEntryPoint]:
-    """Run the decorated function for every message on ``topic``; its first parameter's model parses it."""
+    """Run the decorated function for every message on ``topic``; its parameter is a model, or ``str``."""
     return _declare(topic=topic, deployment=deployment)
 
 
@@ -69,22 +70,23 @@ def _declare(
     *, topic: Topic | None = None, schedule: str | None = None, deployment: Deployment | None = None
 ) -> Callable[[EventHandler], EventEntryPoint]:
     def declare(handler: EventHandler) -> EventEntryPoint:
-        models = [hint for hint in inspect.get_annotations(handler).values() if _is_model(hint)]
+        hints = inspect.get_annotations(handler)
+        parsers = [_parser(hint) for name, hint in hints.items() if name not in {"services", "return"}]
         spec = EventFunction(
             name=handler.__name__,
             handler=handler,
             deployment=deployment or Deployment(concurrency=1),
             topic=topic,
             schedule=schedule,
-            message=models[0] if models else None,
+            parse=parsers[0] if parsers else None,
         )
         return _entry_point(spec)
 
     return declare
 
 
-def _is_model(hint: Any) -> bool:
-    return isinstance(hint, type) and issubclass(hint, BaseModel)
+def _parser(hint: type) -> Callable[[str], Any]:
+    return hint.model_validate_json if issubclass(hint, BaseModel) else hint
 
 
 def _entry_point(spec: EventFunction) -> EventEntryPoint:

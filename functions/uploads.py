@@ -36,6 +36,16 @@ def issue_download(services: Services, object_name: str, file_name: str) -> Down
     return DownloadTicket(url=url, expires_in=seconds)
 
 
+def check_unchanged(services: Services, object_name: str, crc32c: str | None) -> None:
+    """UploadMismatch when the object is not the one that counted.
+
+    A URL signed for a caller who did not know the size takes another PUT until it expires.
+    """
+    info = services.objects.stat(object_name)
+    if info is None or info.crc32c != crc32c:
+        raise UploadMismatch("The bytes were replaced or removed after they had been accepted.")
+
+
 def gcs_path(services: Services, object_name: str) -> str:
     """``gs://bucket/name``."""
     return f"gs://{services.objects.bucket}/{object_name}"

@@ -64,9 +64,3 @@ class StorageObject(Response):
     size: int
     crc32c: str
     content_type: str = Field(default="application/octet-stream", alias="contentType")
-
-
-class DeadLetter(Response):
-    """On ``DEAD_LETTERS``: any payload, kept as it came."""
-
-    model_config = Response.model_config | {"extra": "allow"}

@@ -8,7 +8,7 @@ from functions.domain.jobs import ErrorReason, fail
 from functions.domain.renders import RENDERS, RenderRecord
 from functions.ports import Services, Transaction
 from functions.trigger import on_message
-from schemas.events import DeadLetter, RenderDispatch, Topic
+from schemas.events import RenderDispatch, Topic
 from schemas.jobs import JobStatus
 
 logger = logging.getLogger(__name__)
@@ -17,11 +17,11 @@ HINT = "The Cloud Run job could not be started; see the log of on_render_dispatc
 
 
 @on_message(Topic.DEAD_LETTERS)
-def on_dead_letter(message: DeadLetter, services: Services) -> None:
+def on_dead_letter(message: str, services: Services) -> None:
     """Log a dead letter and give up what depended on it."""
-    logger.error("Undeliverable message: %s", message.model_dump_json(), extra={"event": "dead_letter"})
+    logger.error("Undeliverable message: %s", message, extra={"event": "dead_letter"})
     try:
-        dispatch = RenderDispatch.model_validate(message.model_extra or {})
+        dispatch = RenderDispatch.model_validate_json(message)
     except ValidationError:
         return
 

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from functions.backends.gcp import objects
 from tests.builders import Desk
 from tests.support.control_plane import LocalControlPlane
 from tests.support.gcs_standin import GcsStandin
@@ -32,7 +32,7 @@ def google_control_plane(
     """On Google's emulators and the Cloud Storage stand-in, in a project of this test's own."""
     key_file = tmp_path / "key.pem"
     signing_key.save(key_file)
-    google = {
+    google: dict[str, Any] = {
         "backend": "gcp",
         "GCP_PROJECT_ID": gcp_project,
         "FIRESTORE_EMULATOR_HOST": firestore_emulator,
@@ -41,7 +41,6 @@ def google_control_plane(
         "signing_key_file": key_file,
     }
     with LocalControlPlane(tmp_path, **google) as running:
-        objects.ensure_bucket(running.settings)
         yield running
 
 

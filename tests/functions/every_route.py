@@ -11,7 +11,7 @@ from functions import catalog
 from functions.endpoint import Endpoint
 from functions.request_body import FormFile
 from functions.routing import parameter_names
-from tests.builders import CLIP_BYTES, Desk
+from tests.builders import CLIP_BYTES, Desk, timeline
 
 ALL = catalog.endpoints()
 every_route = pytest.mark.parametrize("spec", ALL, ids=lambda spec: spec.name)
@@ -26,6 +26,7 @@ def _body(name: str, ids: Mapping[str, str]) -> dict[str, Any]:
     """The smallest body that the endpoint's schema accepts; ``{}`` unless it is listed here."""
     needed: dict[str, dict[str, Any]] = {
         "create_project": {"name": "film"},
+        "save_timeline": timeline(),
         "set_members": {"members": []},
         "create_asset_upload": {"filename": "a.mp4", "content_type": "video/mp4", "size_bytes": 1},
         "create_output_upload": {"filename": "a.mp4"},

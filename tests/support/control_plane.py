@@ -4,8 +4,10 @@ API tests, worker tests and system tests use it; ``tests/builders.py`` fills it 
 """
 
 import threading
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Self
@@ -17,7 +19,7 @@ import uvicorn
 from functions import catalog, wiring
 from functions.domain.renders import RENDERS, RenderRecord
 from functions.local_server import build_app
-from functions.ports import Document, Services, Where
+from functions.ports import Delivery, DeliveryQueue, Document, RenderLauncher, Services, Where
 from functions.settings import Settings
 from tests.contract.loopback import free_socket
 from tests.support.clock import MovableClock
@@ -44,10 +46,13 @@ def make_token(user_id: str, *, key: Any = JWT_SECRET, algorithm: str = "HS256",
 class LocalControlPlane:
     """A served control plane as a context manager. ``clock.offset`` moves its time; ``run`` wakes an event function."""
 
-    def __init__(self, data_dir: Path, *, clock: MovableClock | None = None, **settings: Any) -> None:
+    def __init__(
+        self, data_dir: Path, *, delivers: bool = True, launcher: RenderLauncher | None = None, **settings: Any
+    ) -> None:
+        """``delivers`` False leaves messages where they are; ``launcher`` replaces the backend's own."""
         self._stack = ExitStack()
         self._listener, self.url = self._stack.enter_context(free_socket())
-        self.clock = clock or MovableClock()
+        self.clock = MovableClock()
         given = {
             "data_dir": data_dir,
             "public_url": self.url,
@@ -59,13 +64,15 @@ class LocalControlPlane:
             **settings,
         }
         self.settings = Settings.model_validate(given)
-        self._parts = wiring.local_parts(self.settings, self.clock)
-        self._stack.callback(self._parts.close)
-
-    @property
-    def services(self) -> Services:
-        """What handlers see; tests read the store through it, never change it."""
-        return self._parts.services
+        parts = wiring.local_parts(self.settings, self.clock)
+        self._stack.callback(parts.close)
+        if launcher is not None:
+            assert isinstance(parts.services, wiring.ServiceSet)
+            parts = replace(parts, services=replace(parts.services, launcher=launcher))
+        self.services: Services = parts.services
+        """What handlers see; tests read the store through it."""
+        self.queue: DeliveryQueue = parts.queue
+        self._parts = parts if delivers else replace(parts, queue=_Silence())
 
     def __enter__(self) -> Self:
         app = build_app(self._parts, schedule_seconds=NEVER_SECONDS)
@@ -106,6 +113,28 @@ class LocalControlPlane:
         document = self.services.documents.get(RENDERS, job_id)
         assert document is not None
         return RenderRecord.load(document)
+
+
+class _Silence:
+    """A queue that never has anything, so that a test can deliver by hand."""
+
+    def receive(self, *, wait_seconds: float, limit: int) -> list[Delivery]:  # noqa: ARG002 - the port's signature
+        time.sleep(min(wait_seconds, 0.1))
+        return []
+
+    def ack(self, delivery: Delivery) -> None:
+        raise AssertionError(f"never delivered: {delivery}")
+
+    def nack(self, delivery: Delivery) -> None:
+        raise AssertionError(f"never delivered: {delivery}")
+
+
+def eventually(condition: Callable[[], object], *, seconds: float = 30) -> None:
+    """Wait until ``condition`` holds; AssertionError when it does not in time."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about"
+        time.sleep(0.02)
 
 
 class _Server(uvicorn.Server):

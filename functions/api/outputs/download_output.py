@@ -8,7 +8,7 @@ from functions.endpoint import endpoint
 from functions.errors import NotFound
 from functions.ports import Services
 from functions.store import project_of
-from functions.uploads import issue_download
+from functions.uploads import check_unchanged, issue_download
 from schemas.ids import ProjectId, VideoId
 from schemas.uploads import DownloadTicket
 
@@ -21,4 +21,5 @@ def download_output(project_id: ProjectId, video_id: VideoId, caller: User, serv
     if document is None or document["project_id"] != project_id:
         raise NotFound(f"There is no output {video_id} in this project.")
     output = OutputRecord.load(document)
+    check_unchanged(services, output.object_name, output.crc32c)
     return issue_download(services, output.object_name, PurePosixPath(output.object_name).name)

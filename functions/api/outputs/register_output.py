@@ -11,7 +11,7 @@ from functions.domain import outputs
 from functions.domain.outputs import ISSUED_OUTPUTS, OUTPUTS, IssuedOutput, OutputRecord
 from functions.domain.projects import PROJECTS
 from functions.endpoint import endpoint
-from functions.errors import InvalidRequest
+from functions.errors import InvalidRequest, UploadMissing
 from functions.ports import Services, Transaction
 from functions.store import project_of
 from functions.uploads import check_upload
@@ -61,4 +61,7 @@ def _issued(project_id: str, gcs_path: str, services: Services) -> IssuedOutput:
             "This is not a path that outputs/upload-url issued to this project.",
             errors=[FieldError(pointer="/gcs_path", message="was never issued")],
         )
-    return IssuedOutput.load(document)
+    issued = IssuedOutput.load(document)
+    if issued.expires_at <= services.clock():
+        raise UploadMissing("The path was issued too long ago: ask upload-url again and PUT the bytes there.")
+    return issued

@@ -5,7 +5,7 @@ from functions.endpoint import endpoint
 from functions.errors import IllegalState
 from functions.ports import Services
 from functions.store import render_for
-from functions.uploads import issue_download
+from functions.uploads import check_unchanged, issue_download
 from schemas.ids import JobId, ProjectId
 from schemas.jobs import JobStatus
 from schemas.uploads import DownloadTicket
@@ -17,4 +17,5 @@ def download_render(project_id: ProjectId, job_id: JobId, caller: User, services
     job = render_for(services.documents, project_id, job_id, caller)
     if job.status is not JobStatus.COMPLETED or job.output_path is None:
         raise IllegalState(f"The job is {job.status}; there is an output once it is completed.")
+    check_unchanged(services, job.output_path, job.output_crc32c)
     return issue_download(services, job.output_path, job.output_filename)

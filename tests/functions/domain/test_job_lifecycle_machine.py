@@ -79,6 +79,12 @@ class JobLifecycle(RuleBasedStateMachine):
         progress=st.integers(0, 100),
     )
     def report(self, which: int, status: str, progress: int) -> None:
+        """Twice: a repeated, late report must change nothing."""
+        self.report_once(which, status, progress)
+        self.rules_hold()
+        self.report_once(which, status, progress // 2)
+
+    def report_once(self, which: int, status: str, progress: int) -> None:
         attempt = self.attempts[which]
         before, held = self.job, self.holds(attempt)
         answer = attempt.report(status, progress)
@@ -111,6 +117,8 @@ class JobLifecycle(RuleBasedStateMachine):
     @precondition(lambda self: self.attempts)
     @rule(which=an_attempt, lie=st.sampled_from([{}, {"output_size_bytes": 1}, {"output_crc32c": "AAAAAA=="}]))
     def complete(self, which: int, lie: dict[str, Any]) -> None:
+        if len(self.attempts) % 2:
+            self.upload(which)
         attempt = self.attempts[which]
         before, held = self.job, self.holds(attempt)
         truth = {"output_size_bytes": len(CLIP_BYTES), "output_crc32c": crc32c_of(CLIP_BYTES)}
@@ -201,6 +209,7 @@ class JobLifecycle(RuleBasedStateMachine):
         assert all(this[1] == following[0] for this, following in pairwise(trail))
         assert trail[-1][1] == job.status
         assert (job.lease_expires_at is not None) == (job.status in LEASED_STATUSES)
+        assert not (job.cancel_requested and job.status is JobStatus.QUEUED)
         claims = [event.attempt for event in job.events if event.to_status is JobStatus.PROCESSING]
         assert claims == list(range(1, job.attempt + 1))
         lost = [event for event in job.events if event.detail in {"the lease ran out", "worker_lost"}]
@@ -234,15 +243,15 @@ def run(control_plane: LocalControlPlane, *, examples: int, steps: int) -> None:
             deadline=None,
             derandomize=True,
             database=None,
-            phases=[Phase.generate],  # shrinking would take minutes, and a trail of thirty steps can be read
+            phases=[Phase.generate],  # shrinking would take minutes, and a trail of sixty steps can be read
             suppress_health_check=list(HealthCheck),
         ),
     )
 
 
 def test_the_rules_hold_on_the_local_backend(control_plane: LocalControlPlane) -> None:
-    run(control_plane, examples=40, steps=30)
+    run(control_plane, examples=40, steps=60)
 
 
 def test_the_rules_hold_on_googles_emulators(google_control_plane: LocalControlPlane) -> None:
-    run(google_control_plane, examples=4, steps=25)
+    run(google_control_plane, examples=4, steps=40)

@@ -60,3 +60,13 @@ def test_without_its_bytes_it_does_not_count(desk: Desk) -> None:
     answer = desk.http.post(f"/projects/{project_id}/outputs", json={"gcs_path": ticket["gcs_path"]})
 
     assert (answer.status_code, answer.json()["code"]) == (409, "upload_missing")
+
+
+def test_a_path_that_was_issued_too_long_ago_does_not_count(desk: Desk) -> None:
+    project_id = desk.project()
+    body = {"gcs_path": uploaded(desk, project_id)}
+    desk.control_plane.pass_seconds(7 * 86400)
+
+    answer = desk.http.post(f"/projects/{project_id}/outputs", json=body)
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "upload_missing")

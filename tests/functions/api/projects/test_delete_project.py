@@ -1,5 +1,6 @@
-from functions.domain.outbox import OUTBOX
+from functions.domain.renders import RENDERS
 from tests.builders import Desk
+from tests.support.control_plane import eventually
 
 
 def test_it_is_gone_at_once_and_its_contents_follow(desk: Desk) -> None:
@@ -16,13 +17,15 @@ def test_it_is_gone_at_once_and_its_contents_follow(desk: Desk) -> None:
     assert desk.http.delete(f"/projects/{project_id}").status_code == 404
 
 
-def test_what_follows_was_announced(desk: Desk) -> None:
+def test_records_and_bytes_follow(desk: Desk) -> None:
     project_id = desk.ready_project()
+    job = desk.render(project_id)
+    services = desk.control_plane.services
 
     desk.http.delete(f"/projects/{project_id}").raise_for_status()
 
-    # Published: nothing of it waits in the outbox any more.
-    assert [m for m in desk.control_plane.documents(OUTBOX) if project_id in m["data"]] == []
+    eventually(lambda: services.documents.get(RENDERS, job["job_id"]) is None)
+    eventually(lambda: services.objects.stat(job["manifest_path"]) is None)
 
 
 def test_a_member_may_not(desk: Desk, stranger: Desk) -> None:

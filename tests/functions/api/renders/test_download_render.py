@@ -1,6 +1,6 @@
 import httpx
 
-from tests.builders import CLIP_BYTES, Desk
+from tests.builders import CLIP_BYTES, Desk, put
 
 
 def test_a_signed_url_of_the_finished_output(desk: Desk) -> None:
@@ -16,3 +16,17 @@ def test_a_signed_url_of_the_finished_output(desk: Desk) -> None:
     answer = httpx.get(ticket["url"], trust_env=False)
     assert answer.content == CLIP_BYTES
     assert "my%20cut.mp4" in answer.headers["content-disposition"]
+
+
+def test_bytes_that_were_replaced_afterwards_are_not_given_out(desk: Desk) -> None:
+    project_id = desk.ready_project()
+    path = f"/projects/{project_id}/renders/{desk.render(project_id)['job_id']}"
+    ticket = desk.http.post(f"{path}/upload-url").json()  # by hand: the URL knows no size and takes any PUT
+    put(ticket, CLIP_BYTES).raise_for_status()
+    body = {"job_id": path.rpartition("/")[2], "status": "completed", "progress": 100}
+    desk.http.post(f"{path}/webhook", json=body).raise_for_status()
+    put(ticket, b"something else").raise_for_status()
+
+    answer = desk.http.get(f"{path}/download")
+
+    assert (answer.status_code, answer.json()["code"]) == (409, "upload_mismatch")
