@@ -57,16 +57,13 @@ def _sequence(
     track = otio.schema.Track(name, kind=kind)
     before = 0
     for media, frames in shots:
-        if min(before, frames) >= MIN_SHOT_FRAMES:
+        silent = kind == otio.schema.TrackKind.Audio and not media.has_sound
+        if not silent and min(before, frames) >= MIN_SHOT_FRAMES:
             half = _time(DISSOLVE_FRAMES // 2)
             dissolve = otio.schema.TransitionTypes.SMPTE_Dissolve
             track.append(otio.schema.Transition(transition_type=dissolve, in_offset=half, out_offset=half))
-        if kind == otio.schema.TrackKind.Audio and not media.has_sound:
-            track.append(otio.schema.Gap(source_range=_range(0, frames)))
-            before = 0  # nothing to dissolve with
-        else:
-            track.append(_clip(media, asset_ids, frames))
-            before = frames
+        track.append(otio.schema.Gap(source_range=_range(0, frames)) if silent else _clip(media, asset_ids, frames))
+        before = 0 if silent else frames  # silence gives nothing to dissolve with
     return track
 
 

@@ -94,11 +94,12 @@ def test_without_a_control_plane_the_exit_code_is_4(command_line: CommandLine, a
 def test_a_defect_is_told_in_words_with_the_traceback_in_a_file(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    empty: dict[str, str] = {}
     broken = typer.Typer(pretty_exceptions_enable=False)
 
     @broken.command()
     def fail() -> None:
-        json.loads({}["no such key"])
+        json.loads(empty["no such key"])
 
     monkeypatch.setattr(cli, "app", broken)
     monkeypatch.setattr("sys.argv", ["deskrun"])

@@ -1,11 +1,13 @@
 """``deskrun up``: two processes that come and go together, whatever happens."""
 
+import json
 import signal
 import socket
 
 import psutil
 
-from tests.support.command_line import CommandLine, Up, processes_over, wait_until_gone
+from tests.support.command_line import CommandLine, Up, processes_over, timeline, wait_until_gone
+from tests.support.media import MediaShelf
 from worker.up_record import read_up_record
 
 
@@ -99,3 +101,14 @@ def test_a_folder_called_functions_does_not_get_in_the_way(command_line: Command
         command_line.ok("whoami")
 
 
+def test_what_the_desk_does_is_told_line_by_line(command_line: CommandLine, media: MediaShelf) -> None:
+    with Up(command_line) as up:
+        command_line.ok("projects", "create", "film")
+        asset = command_line.ok("assets", "push", media.clip("red"), "--json").document[0]["asset_id"]
+        (command_line.folder / "cut.otio").write_text(json.dumps(timeline(f"asset:{asset}")))
+        command_line.ok("timeline", "push", "cut.otio")
+        job = command_line.ok("jobs", "create", "--json").document["job_id"]
+        command_line.ok("jobs", "watch", job)
+        told = up.stop().err
+    for what in ("claimed", "rendering", "uploading", "completed"):
+        assert f"{job}  {what}" in told
