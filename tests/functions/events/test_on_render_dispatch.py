@@ -103,3 +103,16 @@ def test_a_lapsed_cloud_lease_asks_for_another_execution(quiet_desk: Desk, cloud
 
     assert execution_of(cloud_run, job).name != first.name
     assert (stale.status_code, json.loads(stale.content)["code"]) == (404, "not_found")
+
+
+def test_nobody_works_by_hand_on_what_runs_in_the_cloud(quiet_desk: Desk) -> None:
+    job = quiet_desk.render(quiet_desk.ready_project(), execution_mode="cloud")
+    path = f"/projects/{job['project_id']}/renders/{job['job_id']}"
+
+    report = quiet_desk.http.post(
+        f"{path}/webhook", json={"job_id": job["job_id"], "status": "processing", "progress": 1}
+    )
+    ticket = quiet_desk.http.post(f"{path}/upload-url")
+
+    for answer in (report, ticket):
+        assert (answer.status_code, answer.json()["code"]) == (409, "illegal_state")

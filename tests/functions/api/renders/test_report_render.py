@@ -158,16 +158,3 @@ def test_a_wrong_field_is_422(body: dict[str, object], pointer: str, attempt: At
 
     assert answer.status_code == 422
     assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
-
-
-def test_nobody_works_by_hand_on_what_runs_in_the_cloud(quiet_desk: Desk) -> None:
-    job = quiet_desk.render(quiet_desk.ready_project(), execution_mode="cloud")
-    path = f"/projects/{job['project_id']}/renders/{job['job_id']}"
-
-    report = quiet_desk.http.post(
-        f"{path}/webhook", json={"job_id": job["job_id"], "status": "processing", "progress": 1}
-    )
-    ticket = quiet_desk.http.post(f"{path}/upload-url")
-
-    for answer in (report, ticket):
-        assert (answer.status_code, answer.json()["code"]) == (409, "illegal_state")
