@@ -2,6 +2,7 @@
 
 PYTHON ?= python3
 PIP := .venv/bin/python -m pip --disable-pip-version-check --no-input --quiet --quiet install --no-user
+PINS := grep -v '^ *\#' requirements/dev.lock
 
 # Settings that would send packages elsewhere than into .venv, or refuse the lock. Where packages come from stays yours.
 unexport PIP_CONSTRAINT PIP_DRY_RUN PIP_IGNORE_INSTALLED PIP_NO_BINARY PIP_NO_DEPS PIP_ONLY_BINARY PIP_PREFIX
@@ -13,7 +14,7 @@ help: ## Show this list
 	@awk -F ': .*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: ## Make .venv from the hash-pinned lock, if it is not there or the lock changed
-	@.venv/bin/python -c "" 2>/dev/null && cmp -s requirements/dev.lock .venv/dev.lock || $(MAKE) --silent environment
+	@.venv/bin/python -c "" 2>/dev/null && $(PINS) | cmp -s - .venv/pins || $(MAKE) --silent environment
 	@cmp -s pyproject.toml .venv/pyproject.toml || $(MAKE) --silent project
 
 demo: setup ## Render a film from HTTP call to finished file; MEDIA=folder takes your own clips
@@ -50,7 +51,7 @@ environment:
 	@echo "Setting up .venv from requirements/dev.lock, once: about a minute."
 	@$(PYTHON) -m venv --clear .venv || { rm -rf .venv; exit 1; }
 	@$(PIP) --require-hashes -r requirements/dev.lock
-	@cp requirements/dev.lock .venv/dev.lock
+	@$(PINS) > .venv/pins
 
 project:
 	@$(PIP) --no-build-isolation --no-deps --editable .

@@ -76,8 +76,7 @@ class Transfers:
         headers = {**ticket.headers, "Content-Length": str(size)}
         request = self._http.build_request("PUT", ticket.upload_url, headers=headers, content=_pieces(path, 0, size))
         response = await self._send(request)
-        # 412: an earlier try of ours arrived although its answer did not; whether it is right, the server will see.
-        if not response.is_success and response.status_code != httpx.codes.PRECONDITION_FAILED:
+        if not _is_stored(response):
             raise _store_error(response)
 
     async def _upload_chunks(
@@ -165,9 +164,14 @@ async def _pieces(path: Path, start: int, end: int) -> AsyncIterator[bytes]:
             yield piece
 
 
+def _is_stored(response: httpx.Response) -> bool:
+    """Also 412: the object is there already, from a try of ours whose answer was lost. The server will look at it."""
+    return response.is_success or response.status_code == httpx.codes.PRECONDITION_FAILED
+
+
 def _stored_bytes(response: httpx.Response, size: int) -> int:
-    """How much a session holds: all of it (200, 201), or up to ``Range`` (308; without it nothing)."""
-    if response.is_success:
+    """How much a session holds: all of it, or up to ``Range`` (308; without it nothing)."""
+    if _is_stored(response):
         return size
     if response.status_code != httpx.codes.PERMANENT_REDIRECT:
         raise _store_error(response)

@@ -40,10 +40,19 @@ def clean_environment() -> Path:
 def _install(folder: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     subprocess.run([sys.executable, "-m", "venv", folder], check=True)
-    pip = [folder / "bin" / "python", "-m", "pip", "--quiet", "--quiet", "--no-input", "install", "--require-hashes"]
+    pip = [
+        str(folder / "bin" / "python"),
+        "-m",
+        "pip",
+        "--quiet",
+        "--quiet",
+        "--no-input",
+        "install",
+        "--require-hashes",
+    ]
     # Where packages come from is the machine's own setting, so its environment is handed on.
     environment = {name: value for name, value in os.environ.items() if name != "PIP_TARGET"}  # noqa: TID251
-    subprocess.run([*pip, "--requirement", REQUIREMENTS], env=environment, check=True)
+    subprocess.run([*pip, "--requirement", str(REQUIREMENTS)], env=environment, check=True)
 
 
 class Deployment:

@@ -12,7 +12,7 @@ PLACES = {
     "a package registry": r"\b(?:pypi|files\.pythonhosted|registry\.npmjs|deb\.debian|proxy\.golang)\.org\b",
     "a private address": r"\b(?:10\.\d{1,3}|192\.168|172\.(?:1[6-9]|2\d|3[01]))\.\d{1,3}\.\d{1,3}\b",
 }
-ENDINGS = {"", ".json", ".lock", ".md", ".py", ".toml", ".typed", ".yaml"}
+ENDINGS = {"", ".c", ".json", ".lock", ".md", ".py", ".toml", ".typed", ".yaml"}
 MAX_FILE_BYTES = 400_000
 
 

@@ -13,7 +13,7 @@ from functions.backends.gcp.topics import ensure_topics
 from functions.endpoint import Endpoint
 from functions.settings import Backend, Settings
 from functions.trigger import EventFunction
-from schemas.events import DeadLetter, ProjectDeleted, RenderDispatch, StorageObject
+from schemas.events import ProjectDeleted, RenderDispatch, StorageObject
 from tests.builders import CLIP_BYTES, clip, external, new_user, put, timeline, track
 from tests.functions.every_route import SOME_ID, call, every_route
 from tests.project.deployed import Deployment
@@ -31,7 +31,6 @@ EVENTS: dict[type[BaseModel], BaseModel] = {
     StorageObject: StorageObject(
         bucket=BUCKET, name=f"{SOME_ID}/assets/{SOME_ID}/a.mp4", size=1, crc32c="AAAAAA==", contentType="video/mp4"
     ),
-    DeadLetter: DeadLetter.model_validate({"project_id": SOME_ID, "job_id": SOME_ID}),
 }
 
 

@@ -32,7 +32,8 @@ def _make(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def _pretend_to_be_set_up(clone: Path) -> None:
     (clone / ".venv" / "bin").mkdir(parents=True)
     (clone / ".venv" / "bin" / "python").symlink_to(sys.executable)
-    shutil.copyfile(clone / "requirements" / "dev.lock", clone / ".venv" / "dev.lock")
+    lines = (clone / "requirements" / "dev.lock").read_text().splitlines(keepends=True)
+    (clone / ".venv" / "pins").write_text("".join(line for line in lines if not line.lstrip().startswith("#")))
     shutil.copyfile(clone / "pyproject.toml", clone / ".venv" / "pyproject.toml")
 
 
@@ -53,6 +54,8 @@ def test_a_python_that_is_too_old_is_told_and_nothing_is_made(clone: Path) -> No
 
 def test_what_is_set_up_is_left_alone(clone: Path) -> None:
     _pretend_to_be_set_up(clone)
+    with (clone / "requirements" / "dev.lock").open("a") as lock:
+        lock.write("    # via something else\n")
     made = _make(clone, "setup", "PYTHON=no-such-python")
     assert (made.returncode, made.stdout, made.stderr) == (0, "", "")
 

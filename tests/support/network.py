@@ -134,16 +134,27 @@ class _Head:
     raw: bytes
 
 
+@dataclass(frozen=True)
+class Passed:
+    """A request that came to an HTTP line, and how long its body was said to be."""
+
+    method: str
+    path: str
+    body_bytes: int
+
+
 class HttpLine(Line):
     """A line that knows where requests begin and end; each has a connection of its own. ``faults`` come in order."""
 
     def __init__(self, upstream: str, *faults: Fault) -> None:
         super().__init__(upstream)
         self.faults = list(faults)
+        self.passed: list[Passed] = []
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         head = _parsed(await reader.readuntil(b"\r\n\r\n"))
         body = await reader.readexactly(head.length) if head.length <= INSPECTED_BYTES else b""
+        self.passed.append(Passed(head.method, head.path, head.length))
         fault = next((fault for fault in self.faults if fault.matches(head.method, head.path, body)), Fault())
         fault.met += 1
         if fault.hold:

@@ -37,6 +37,10 @@ def free_port() -> int:
         return port
 
 
+_REAPER = "import os, signal, sys; sys.stdin.read(); os.killpg(int(sys.argv[1]), signal.SIGKILL)"
+"""Ends the child's group as soon as its standard input closes: a test run that is killed cannot end anything itself."""
+
+
 class Process:
     """A child in its own session, its standard error in a file, killed at the end of the block."""
 
@@ -45,6 +49,7 @@ class Process:
         self.environment = dict(environment)
         self.log = log
         self._child: subprocess.Popen[bytes] | None = None
+        self._reaper: subprocess.Popen[bytes] | None = None
 
     def __enter__(self) -> Self:
         self.start()
@@ -67,6 +72,10 @@ class Process:
                 stderr=log,
                 start_new_session=True,
             )
+        command = [sys.executable, "-I", "-S", "-c", _REAPER, str(self._child.pid)]
+        self._reaper = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stderr=subprocess.DEVNULL, start_new_session=True
+        )
 
     def read_ready_line(self) -> dict[str, Any]:
         """The JSON line with which a server says on standard output that it answers."""
@@ -88,16 +97,24 @@ class Process:
 
     def kill(self) -> None:
         """``kill -9``, and wait until it is gone."""
-        if self._child is None:
-            return
-        self._child.kill()
-        self._child.wait()
-        assert self._child.stdout is not None
-        self._child.stdout.close()
+        if self._child is not None:
+            self._child.kill()
+            self._child.wait()
+            self._tidy()
 
     def wait(self, *, seconds: float = PATIENCE_SECONDS) -> int:
         """Its exit code once it has ended."""
-        return self.child.wait(timeout=seconds)
+        code = self.child.wait(timeout=seconds)
+        self._tidy()
+        return code
+
+    def _tidy(self) -> None:
+        """After the child's end: its pipe, its reaper, and what it may have left running."""
+        if self.child.stdout is not None:
+            self.child.stdout.close()
+        if self._reaper is not None:
+            self._reaper.communicate()
+            self._reaper = None
 
 
 class ControlPlaneProcess(Process):

@@ -30,6 +30,13 @@ SLOW = {
 }
 """With ``seconds`` in the hundreds still rendering whenever a test looks."""
 
+BULKY = {
+    "name": "bulky",
+    "video": {"width": 1280, "height": 720, "crf": 1, "preset": "ultrafast"},
+    "audio": {"bitrate": "64k"},
+}
+"""Five seconds are more than one chunk of an upload."""
+
 
 class Studio:
     """One project of the one user of a local control plane."""

@@ -11,15 +11,10 @@ import pytest
 from schemas.jobs import JobStatus
 from tests.support.processes import ControlPlaneProcess, DaemonProcess, wait_for
 from tests.support.studio import SLOW, Studio
+from tests.worker.conftest import SHORT_LEASE_SECONDS
 from tests.worker.test_daemon_lifecycle import encoders_below, remains
 
-LONG_LEASES = {"DESKRUN_LEASE_SECONDS": "60", "DESKRUN_HEARTBEAT_SECONDS": "1"}
-
-
-@pytest.fixture
-def patient_plane(tmp_path: Path) -> ControlPlaneProcess:
-    """Not started yet; its leases outlive any restart."""
-    return ControlPlaneProcess(tmp_path / "patient", settings=LONG_LEASES)
+short_leases = pytest.mark.parametrize("lease_seconds", [SHORT_LEASE_SECONDS])
 
 
 def settled(studio: Studio, job_id: str, daemon: DaemonProcess) -> int:
@@ -34,11 +29,10 @@ def settled(studio: Studio, job_id: str, daemon: DaemonProcess) -> int:
 
 @pytest.mark.parametrize("phase", ["fetching", "rendering", "uploading"])
 def test_killed_in_any_phase_the_next_start_goes_on_under_the_same_lease(
-    patient_plane: ControlPlaneProcess, clip: Path, tmp_path: Path, phase: str
+    control_plane: ControlPlaneProcess, studio: Studio, tmp_path: Path, phase: str
 ) -> None:
-    with patient_plane, DaemonProcess(tmp_path / "desk", patient_plane.url) as daemon:
-        studio = Studio(patient_plane.url)
-        studio.save_timeline(studio.add_asset(clip, "video/mp4"), seconds=5)
+    with DaemonProcess(tmp_path / "desk", control_plane.url) as daemon:
+        studio.save_timeline(studio.asset_id, seconds=5)
         job_id = studio.ask_for_render()
         daemon.wait_for_event("job_phase", phase=phase)
         daemon.kill()
@@ -48,17 +42,16 @@ def test_killed_in_any_phase_the_next_start_goes_on_under_the_same_lease(
 
 
 def test_killed_with_a_finished_file_it_is_uploaded_not_rendered_again(
-    patient_plane: ControlPlaneProcess, clip: Path, tmp_path: Path
+    control_plane: ControlPlaneProcess, studio: Studio, tmp_path: Path
 ) -> None:
-    with patient_plane, DaemonProcess(tmp_path / "desk", patient_plane.url) as daemon:
-        studio = Studio(patient_plane.url)
-        studio.save_timeline(studio.add_asset(clip, "video/mp4"), seconds=5)
+    with DaemonProcess(tmp_path / "desk", control_plane.url) as daemon:
+        studio.save_timeline(studio.asset_id, seconds=5)
         job_id = studio.ask_for_render()
         daemon.wait_for_event("job_phase", phase="rendering")
-        patient_plane.kill()
+        control_plane.kill()
         daemon.wait_for_event("job_phase", phase="uploading")
         daemon.kill()
-        patient_plane.start()
+        control_plane.start()
         daemon.start()
         daemon.wait_for_event("job_recovered", phase="uploading")
         assert settled(studio, job_id, daemon) == 1
@@ -66,24 +59,24 @@ def test_killed_with_a_finished_file_it_is_uploaded_not_rendered_again(
 
 
 def test_a_finished_file_that_was_damaged_is_rendered_again(
-    patient_plane: ControlPlaneProcess, clip: Path, tmp_path: Path
+    control_plane: ControlPlaneProcess, studio: Studio, tmp_path: Path
 ) -> None:
-    with patient_plane, DaemonProcess(tmp_path / "desk", patient_plane.url) as daemon:
-        studio = Studio(patient_plane.url)
-        studio.save_timeline(studio.add_asset(clip, "video/mp4"), seconds=5)
+    with DaemonProcess(tmp_path / "desk", control_plane.url) as daemon:
+        studio.save_timeline(studio.asset_id, seconds=5)
         job_id = studio.ask_for_render()
         daemon.wait_for_event("job_phase", phase="rendering")
-        patient_plane.kill()
+        control_plane.kill()
         daemon.wait_for_event("job_phase", phase="uploading")
         daemon.kill()
         with (daemon.data_dir / "jobs" / job_id / "output.mp4").open("r+b") as output:
             output.truncate(1000)
-        patient_plane.start()
+        control_plane.start()
         daemon.start()
         assert settled(studio, job_id, daemon) == 1
         assert len([r for r in daemon.records("job_phase") if r["phase"] == "rendering"]) == 2
 
 
+@short_leases
 def test_killed_for_good_another_desk_finishes(
     control_plane: ControlPlaneProcess, studio: Studio, tmp_path: Path
 ) -> None:
@@ -99,6 +92,7 @@ def test_killed_for_good_another_desk_finishes(
         wait_for("a tidy desk", lambda: remains(first.data_dir) == [])
 
 
+@short_leases
 def test_a_desk_that_slept_through_its_lease_stops_when_it_wakes(
     control_plane: ControlPlaneProcess, studio: Studio, tmp_path: Path
 ) -> None:
@@ -128,6 +122,7 @@ def test_two_desks_never_do_one_job_twice(control_plane: ControlPlaneProcess, st
         assert len(one.records("job_claimed")) + len(two.records("job_claimed")) == 8
 
 
+@short_leases
 def test_an_unreadable_state_is_set_aside_and_the_job_done_by_a_later_attempt(
     control_plane: ControlPlaneProcess, studio: Studio, tmp_path: Path
 ) -> None:

@@ -1,5 +1,6 @@
 """A real daemon at a real control plane, in fair weather: work, cancel, drain, and one desk per data folder."""
 
+import asyncio
 import signal
 from pathlib import Path
 
@@ -7,10 +8,15 @@ import psutil
 import pytest
 
 from schemas.jobs import JobStatus
-from tests.support.processes import ControlPlaneProcess, DaemonProcess, wait_for
+from schemas.message import Page
+from tests.support.processes import TOKEN, ControlPlaneProcess, DaemonProcess, wait_for
 from tests.support.studio import SLOW, Studio
+from tests.worker.conftest import SHORT_LEASE_SECONDS
 from worker.checksums import checksum_file
+from worker.control_plane import ControlPlane
+from worker.daemon import DataDirError, retire
 from worker.render.probe import probe_media
+from worker.settings import Settings
 
 
 def remains(data_dir: Path) -> list[str]:
@@ -110,6 +116,7 @@ def test_a_drain_lets_a_running_job_end(control_plane: ControlPlaneProcess, stud
     assert remains(daemon.data_dir) == []
 
 
+@pytest.mark.parametrize("lease_seconds", [SHORT_LEASE_SECONDS])
 def test_a_drain_that_takes_too_long_hands_the_lease_back(
     control_plane: ControlPlaneProcess, studio: Studio, tmp_path: Path
 ) -> None:
@@ -154,3 +161,21 @@ def test_a_second_daemon_on_the_same_folder_says_so_and_ends(daemon: DaemonProce
         second.start()
         assert second.wait() == 1
         assert "another deskrun worker" in second.wait_for_event("daemon_failed")["reason"]
+
+
+def test_a_retired_desk_is_gone_from_the_list(daemon: DaemonProcess) -> None:
+    daemon.wait_for_event("worker_registered")
+    settings = Settings(data_dir=daemon.data_dir, control_plane_url=daemon.environment["DESKRUN_CONTROL_PLANE_URL"])
+
+    async def workers() -> int:
+        async with ControlPlane(settings.control_plane_url, lambda: TOKEN) as plane:
+            return (await plane.list_workers(Page())).total
+
+    assert asyncio.run(workers()) == 1
+    with pytest.raises(DataDirError):
+        asyncio.run(retire(settings, lambda: TOKEN))
+    daemon.signal(signal.SIGTERM)
+    daemon.wait()
+    assert asyncio.run(retire(settings, lambda: TOKEN)) is True
+    assert asyncio.run(workers()) == 0
+    assert asyncio.run(retire(settings, lambda: TOKEN)) is False

@@ -1,51 +1,17 @@
 """A real daemon behind a network and a server that fail: nothing is lost, and nothing is reported that is not so."""
 
-import asyncio
-from collections import Counter
-from collections.abc import Callable
 from pathlib import Path
 
-import httpx
 import pytest
 from starlette.requests import Request
 from starlette.responses import Response
 
 from schemas.jobs import JobStatus
+from tests.support.faulty_proxy import proxy_to
 from tests.support.processes import TOKEN, ControlPlaneProcess, DaemonProcess
 from tests.support.scripted import ScriptedServer
 from tests.support.studio import Studio
-
-Fault = Callable[[str, int], str | None]
-"""Given the last part of a path and how often it was called before, what goes wrong: see ``proxy_to``."""
-
-
-def proxy_to(url: str, fault: Fault) -> ScriptedServer:
-    """A server that hands on every call, unless ``fault`` says
-
-    ``refuse`` (500 instead), ``forget`` (the call is made, its answer lost), ``hang`` or ``later`` (503).
-    """
-    counts: Counter[str] = Counter()
-
-    async def handler(request: Request) -> Response:
-        last = request.url.path.rpartition("/")[2]
-        kind = fault(last, counts[last])
-        counts[last] += 1
-        if kind == "refuse":
-            return Response("<html>oh no", 500)
-        if kind == "later":
-            return Response("", 503, {"Retry-After": "1"})
-        if kind == "hang":
-            await asyncio.sleep(3600)
-        async with httpx.AsyncClient(timeout=60) as client:
-            headers = {name: value for name, value in request.headers.items() if name != "host"}
-            answer = await client.request(
-                request.method, url + request.url.path, content=await request.body(), headers=headers
-            )
-        if kind == "forget":
-            return Response("<html>oh no", 500)
-        return Response(answer.content, answer.status_code, media_type=answer.headers.get("content-type"))
-
-    return ScriptedServer(handler)
+from tests.worker.conftest import SHORT_LEASE_SECONDS
 
 
 @pytest.mark.parametrize("kind", ["refuse", "forget", "later"])
@@ -69,6 +35,7 @@ def test_calls_that_fail_or_lose_their_answer_are_made_again(
         assert len(daemon.records("control_plane_trouble")) == len(hurt)
 
 
+@pytest.mark.parametrize("lease_seconds", [SHORT_LEASE_SECONDS])
 def test_a_claim_whose_answer_is_lost_costs_an_attempt_and_no_more(
     control_plane: ControlPlaneProcess, studio: Studio, tmp_path: Path
 ) -> None:

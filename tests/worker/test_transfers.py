@@ -149,12 +149,14 @@ def test_one_put_carries_a_small_file_and_is_sent_again_after_a_failure(source: 
         assert "authorization" not in server.seen[0].headers
 
 
-def test_an_object_that_is_there_already_is_left_to_the_server_to_judge(source: Path) -> None:
+@pytest.mark.parametrize("resumable", [True, False])
+def test_an_object_that_is_there_already_is_left_to_the_server_to_judge(source: Path, *, resumable: bool) -> None:
     async def handler(_: Request) -> Response:
         return Response(status_code=412)
 
     with ScriptedServer(handler) as server:
-        transfer(lambda t: t.upload(source, ticket(server, resumable=False)))
+        transfer(lambda t: t.upload(source, ticket(server, resumable=resumable)))
+    assert len(server.seen) == 1
 
 
 def serving(*, ranges: bool = True) -> ScriptedServer:
