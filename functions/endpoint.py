@@ -49,8 +49,6 @@ class Deployment:
     memory_mb: int = 512
     timeout_seconds: int = 60
     concurrency: int = 16
-    min_instances: int = 0
-    secrets: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,9 +1,11 @@
 """Serves the local application with uvicorn. Called by ``python -m functions serve``."""
 
 import json
+import signal
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import uvicorn
@@ -15,6 +17,7 @@ from functions.settings import Settings
 
 SCHEDULE_SECONDS = 60.0
 DRAIN_SECONDS = 10
+ANY_ADDRESS = {"", "0.0.0.0", "::"}  # noqa: S104 - recognised, not listened on
 
 
 def serve(*, host: str, port: int, data_dir: Path | None, public_url: str | None) -> int:
@@ -24,6 +27,11 @@ def serve(*, host: str, port: int, data_dir: Path | None, public_url: str | None
     except OSError as error:
         sys.stderr.write(f"Cannot listen on {host}:{port}: {error.strerror}. Choose another --port, or 0 for any.\n")
         return 1
+    if public_url is None and host in ANY_ADDRESS:
+        sys.stderr.write(
+            f"{host} is no address that others could use: say --public-url http://<name or address>:{port}\n"
+        )
+        return 2
     url = public_url or f"http://{host}:{listener.getsockname()[1]}"
     try:
         settings = _settings(url, data_dir)
@@ -67,6 +75,16 @@ class _Server(uvicorn.Server):
         if self.started:
             sys.stdout.write(json.dumps({"event": "ready", "url": self._url}) + "\n")
             sys.stdout.flush()
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """Uvicorn's own would raise the signal again at the end, and we would die of it instead of cleaning up."""
+        before = {number: signal.signal(number, self.handle_exit) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._hang_up()

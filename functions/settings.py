@@ -22,7 +22,9 @@ class Backend(StrEnum):
 class Settings(BaseSettings):
     """One field per setting. The environment name is ``DESKRUN_<FIELD>`` unless an alias is given."""
 
-    model_config = SettingsConfigDict(env_prefix="DESKRUN_", env_ignore_empty=True, frozen=True, extra="ignore")
+    model_config = SettingsConfigDict(
+        env_prefix="DESKRUN_", env_ignore_empty=True, frozen=True, extra="ignore", hide_input_in_errors=True
+    )
 
     backend: Backend = Backend.LOCAL
     """``local`` (SQLite and a folder) or ``gcp`` (Firestore, Pub/Sub, Cloud Storage, or their emulators)."""
@@ -110,6 +112,12 @@ class Settings(BaseSettings):
             raise ValueError("DESKRUN_BACKEND must be gcp in the cloud: a function's disk does not last")
         if self.backend is Backend.GCP and not self.gcp_project_id:
             raise ValueError("DESKRUN_BACKEND=gcp needs GCP_PROJECT_ID (or GOOGLE_CLOUD_PROJECT)")
+        return self
+
+    @model_validator(mode="after")
+    def _leases_outlive_heartbeats(self) -> Self:
+        if self.lease_seconds < 2 * self.heartbeat_seconds:
+            raise ValueError("DESKRUN_LEASE_SECONDS must be at least twice DESKRUN_HEARTBEAT_SECONDS: one may be lost")
         return self
 
     @model_validator(mode="after")

@@ -9,7 +9,7 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from functions.endpoint import Endpoint
 from functions.trigger import EventFunction
-from schemas.events import Doorbell, ProjectDeleted, RenderDispatch
+from schemas.events import Doorbell, ProjectDeleted, RenderDispatch, Topic
 from schemas.renders import RenderManifest
 
 _BESIDE_HTTP: tuple[type[BaseModel], ...] = (RenderManifest, Doorbell, RenderDispatch, ProjectDeleted)
@@ -43,6 +43,9 @@ def manifest(endpoints: Sequence[Endpoint], event_functions: Sequence[EventFunct
 
 
 def _trigger(spec: EventFunction) -> dict[str, Any]:
+    if spec.topic is Topic.OBJECT_FINALIZED:
+        # In the cloud Eventarc tells of objects; the topic of that name is for where there is none.
+        return {"storage": "google.cloud.storage.object.v1.finalized"}
     return {"schedule": spec.schedule} if spec.schedule else {"topic": f"deskrun-{spec.topic}"}
 
 

@@ -137,7 +137,7 @@ class HeartbeatAnswer(Answer):
 
 
 class CredentialsAnswer(Answer):
-    """A short-lived Google access token that can only pull this worker's subscription."""
+    """A short-lived Google access token for pulling ``subscription``; it can do all that the worker account can."""
 
     access_token: str = Field(repr=False)
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105 - the scheme, not a secret

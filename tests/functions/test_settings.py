@@ -55,3 +55,16 @@ def test_secrets_do_not_show() -> None:
 
     assert "secret token" not in repr(settings)
     assert "x" * 32 not in repr(settings)
+
+
+def test_leases_outlive_a_lost_heartbeat() -> None:
+    with pytest.raises(ValidationError, match="at least twice"):
+        Settings(lease_seconds=20, heartbeat_seconds=15)
+
+
+def test_what_is_wrong_is_told_without_repeating_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DESKRUN_JWT_ALGORITHM", "HS256")
+    monkeypatch.setenv("DESKRUN_JWT_SECRET", "short-but-real-secret")
+    with pytest.raises(ValidationError) as failed:
+        Settings()
+    assert "secret" not in str(failed.value).replace("DESKRUN_JWT_SECRET", "").lower()

@@ -13,7 +13,7 @@ from functions.backends.gcp.topics import ensure_topics
 from functions.endpoint import Endpoint
 from functions.settings import Backend, Settings
 from functions.trigger import EventFunction
-from schemas.events import ProjectDeleted, RenderDispatch, StorageObject
+from schemas.events import ProjectDeleted, RenderDispatch, StorageObject, Topic
 from tests.builders import CLIP_BYTES, clip, external, new_user, put, timeline, track
 from tests.functions.every_route import SOME_ID, call, every_route
 from tests.project.deployed import Deployment
@@ -25,10 +25,10 @@ from tests.support.signer import SigningKey
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 BUCKET = "deskrun-tests"
-EVENTS: dict[type[BaseModel], BaseModel] = {
-    ProjectDeleted: ProjectDeleted(project_id=SOME_ID),
-    RenderDispatch: RenderDispatch(project_id=SOME_ID, job_id=SOME_ID),
-    StorageObject: StorageObject(
+EVENTS: dict[Topic, BaseModel] = {
+    Topic.PROJECT_DELETED: ProjectDeleted(project_id=SOME_ID),
+    Topic.RENDER_DISPATCH: RenderDispatch(project_id=SOME_ID, job_id=SOME_ID),
+    Topic.OBJECT_FINALIZED: StorageObject(
         bucket=BUCKET, name=f"{SOME_ID}/assets/{SOME_ID}/a.mp4", size=1, crc32c="AAAAAA==", contentType="video/mp4"
     ),
 }
@@ -95,10 +95,9 @@ def test_an_event_function_starts_cold_and_takes_its_event(spec: EventFunction, 
 
 def _delivered(spec: EventFunction) -> dict[str, Any]:
     """What Eventarc delivers: an object's event as it is, a message in the envelope of Pub/Sub."""
-    if spec.message is None:
-        data = b"{}"
-    else:
-        event = EVENTS[spec.message]
+    data = b"{}"
+    if spec.topic in EVENTS:
+        event = EVENTS[spec.topic]
         if isinstance(event, StorageObject):
             return event.model_dump(by_alias=True)
         data = event.model_dump_json().encode()

@@ -86,10 +86,12 @@ class PubSubMessageBus:
     def subscribe_worker(self, worker_id: str, pool: str) -> Subscription:
         """Make sure the desk's subscription exists with the filter of ``pool``; a filter cannot be changed.
 
-        A pool whose filter Pub/Sub would refuse as too long is told to poll.
+        A desk polls where it could not get a token for its subscription, and where Pub/Sub would refuse its pool's
+        filter as too long.
         """
         text = pool_filter(pool)
-        if text is None:
+        can_pull = self._settings.worker_service_account or self._settings.pubsub_emulator_host
+        if text is None or not can_pull:
             return PollSubscription()
         wanted = PubSubResource(
             name=self._worker_subscription(worker_id),

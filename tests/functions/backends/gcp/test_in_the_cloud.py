@@ -18,6 +18,7 @@ from functions.backends.gcp.iam import IamCredentials
 from functions.backends.gcp.launcher import CloudRunLauncher
 from functions.backends.gcp.objects import GcsObjectStore
 from functions.settings import Settings
+from schemas.workers import PollSubscription
 from tests.functions.backends.gcp.conftest import GcpSettings
 from tests.support.signer import SigningKey
 
@@ -86,3 +87,8 @@ def test_an_adapter_loads_the_sdk_of_its_own_port_only(module: str, needed: set[
     )
 
     assert SDKS.intersection(loaded.stdout.split()) == needed
+
+
+def test_desks_poll_where_nobody_could_give_them_a_token(cloud_settings: Settings) -> None:
+    assert cloud_settings.worker_service_account is None
+    assert PubSubMessageBus(cloud_settings).subscribe_worker("w-1", "ann") == PollSubscription()
