@@ -52,12 +52,17 @@ def require_user(headers: Mapping[str, str], settings: Settings) -> User:
 
 
 def job_caller(headers: Mapping[str, str], settings: Settings) -> JobCaller:
-    """A lease token, a user, or both; Unauthenticated if there is neither."""
+    """A lease token, a user, or both; Unauthenticated if there is neither.
+
+    Beside a lease token a bearer that is no longer good counts as none: an expired login must not cost a render.
+    """
     lease_token = headers.get("x-lease-token")
     if lease_token is None:
         return JobCaller(user=require_user(headers, settings), lease_token=None)
-    token = _bearer(headers)
-    return JobCaller(user=_user_of(token, settings) if token else None, lease_token=lease_token)
+    try:
+        return JobCaller(user=require_user(headers, settings), lease_token=lease_token)
+    except Unauthenticated:
+        return JobCaller(user=None, lease_token=lease_token)
 
 
 def _bearer(headers: Mapping[str, str]) -> str | None:

@@ -88,13 +88,21 @@ class SignedUpload:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+RESUMABLE_SECONDS = 7 * 24 * 3600
+"""Life of a resumable session at every store, because Cloud Storage's last so long."""
+
+
 @dataclass(frozen=True)
 class UploadBinding:
-    """What a signed upload is bound to. None leaves that property to the check at the end."""
+    """What a signed upload is bound to. None leaves that property to the check at the end.
+
+    ``max_bytes`` bounds a PUT of unknown size where the store can do so without a header of the client: in a folder.
+    """
 
     content_type: str | None = None
     size_bytes: int | None = None
     crc32c: str | None = None
+    max_bytes: int | None = None
 
 
 class ObjectStore(Protocol):
@@ -106,7 +114,10 @@ class ObjectStore(Protocol):
         """A URL that takes one PUT of ``name``. With a size it never overwrites (generation 0 is bound too)."""
 
     def start_resumable(self, name: str, binding: UploadBinding) -> SignedUpload:
-        """A resumable session (Cloud Storage protocol) for ``name``; needs a content type and a size."""
+        """A resumable session (Cloud Storage protocol) for ``name``; needs a content type and a size.
+
+        ``errors.Contention`` when there is an object of that name: a session never replaces one.
+        """
 
     def sign_download(self, name: str, *, expires_seconds: int, file_name: str | None = None) -> str:
         """A URL that answers GET and HEAD with Range; ``file_name`` sets the name a browser saves it under."""

@@ -1,18 +1,23 @@
-"""Reads the timeline version and the assets that a render will need. Called by ``create_render``."""
+"""Reads the timeline version and the assets that a render needs, and writes its manifest of them.
 
+Called by ``create_render``, and by ``get_manifest`` where that died in between.
+"""
+
+import io
 import json
 from dataclasses import dataclass
 from typing import Any
 
-from functions.domain import timelines
+from functions.domain import renders, timelines
 from functions.domain.assets import ASSETS, AssetRecord
+from functions.domain.renders import RenderRecord
 from functions.domain.timelines import TIMELINES, TimelineRecord
 from functions.errors import InvalidTimeline, NotFound
 from functions.ports import Services, Where
 from functions.store import every
 from schemas.assets import AssetStatus
 from schemas.errors import FieldError
-from schemas.renders import AssetIntegrity
+from schemas.renders import AssetIntegrity, RenderManifest
 from schemas.timelines import Timeline
 
 FEW_ASSETS = 8
@@ -49,6 +54,29 @@ def load_sources(services: Services, project_id: str, version: int) -> RenderSou
         asset_map={asset_id: assets[asset_id].object_name for asset_id in used},
         asset_integrity={asset_id: _integrity(assets[asset_id]) for asset_id in used},
     )
+
+
+def write_manifest(services: Services, job: RenderRecord, sources: RenderSources) -> None:
+    """Store the job's manifest; ``sources`` are those of the version that the job pins."""
+    bucket = services.objects.bucket
+    manifest = RenderManifest(
+        job_id=job.job_id,
+        project_id=job.project_id,
+        timeline_version=job.timeline_version,
+        timeline=sources.timeline,
+        asset_map=sources.asset_map,
+        asset_integrity=sources.asset_integrity,
+        preset=job.preset,
+        input_bucket=bucket,
+        output_bucket=bucket,
+        output_path=renders.output_path(job.changed(attempt=1)),
+        output_filename=job.output_filename,
+        start_frame=job.start_frame,
+        end_frame=job.end_frame,
+        execution_mode=job.execution_mode,
+    )
+    content = io.BytesIO(manifest.model_dump_json().encode())
+    services.objects.write(job.manifest_path, content, content_type="application/json")
 
 
 def _assets(services: Services, project_id: str, asset_ids: list[str]) -> dict[str, AssetRecord]:

@@ -12,7 +12,7 @@ from functions.domain.projects import PROJECTS, ProjectRecord
 from functions.domain.record import Created
 from functions.domain.renders import RENDERS, RenderRecord
 from functions.domain.workers import WORKERS, WorkerRecord
-from functions.errors import ControlPlaneError, IdempotencyKeyReused, IllegalState, LeaseLost, NotFound
+from functions.errors import IdempotencyKeyReused, IllegalState, LeaseLost, NotFound
 from functions.ports import Document, DocumentStore, Services, Transaction, Where
 from functions.request_body import RequestKey
 from schemas.events import Topic
@@ -151,9 +151,10 @@ def announce(services: Services, messages: Iterable[OutboxRecord]) -> None:
             continue  # each failure may have taken seconds, and somebody waits for an answer
         try:
             services.bus.publish(message.topic, message.data, message.attributes)
-        except ControlPlaneError as error:
+        except Exception:
+            # Whatever it was, the commit stands: neither its answer nor the messages on other topics may fail for it.
             failed.add(message.topic)
-            logger.warning("Not published yet: %s", error, extra={"event": "publish_deferred", "topic": message.topic})
+            logger.exception("Not published yet", extra={"event": "publish_deferred", "topic": message.topic})
         else:
             published.append(message.outbox_id)
 
@@ -164,6 +165,6 @@ def announce(services: Services, messages: Iterable[OutboxRecord]) -> None:
     try:
         if published:
             services.documents.transaction(forget)
-    except ControlPlaneError as error:
+    except Exception:
         # What they tell of is committed; that they are published once more does no harm.
-        logger.warning("Still in the outbox: %s", error, extra={"event": "publish_repeated"})
+        logger.exception("Still in the outbox", extra={"event": "publish_repeated"})

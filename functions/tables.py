@@ -9,10 +9,10 @@ from pydantic.json_schema import JsonSchemaMode, models_json_schema
 
 from functions.endpoint import Endpoint
 from functions.trigger import EventFunction
-from schemas.events import Doorbell, ProjectDeleted, RenderDispatch, Topic
+from schemas.events import Doorbell, MembersChanged, ProjectDeleted, RenderDispatch, Topic
 from schemas.renders import RenderManifest
 
-_BESIDE_HTTP: tuple[type[BaseModel], ...] = (RenderManifest, Doorbell, RenderDispatch, ProjectDeleted)
+_BESIDE_HTTP: tuple[type[BaseModel], ...] = (RenderManifest, Doorbell, RenderDispatch, ProjectDeleted, MembersChanged)
 
 
 def routes(endpoints: Sequence[Endpoint], event_functions: Sequence[EventFunction]) -> str:

@@ -1,19 +1,23 @@
 """The three-step upload, for every resource: issue a bound URL, then look at the object itself before it counts."""
 
-from functions.errors import UploadMismatch, UploadMissing
-from functions.ports import ObjectInfo, Services, UploadBinding
-from schemas.uploads import DownloadTicket, UploadRequest, UploadTicket
+from datetime import datetime
 
-RESUMABLE_SECONDS = 7 * 24 * 3600
-"""Life of a resumable session at Cloud Storage."""
+from functions.errors import UploadMismatch, UploadMissing
+from functions.ports import RESUMABLE_SECONDS, ObjectInfo, Services, UploadBinding
+from schemas.uploads import DownloadTicket, UploadRequest, UploadTicket
 
 
 def issue_upload(
-    services: Services, object_name: str, request: UploadRequest, *, default_content_type: str | None = None
+    services: Services,
+    object_name: str,
+    request: UploadRequest,
+    *,
+    max_bytes: int,
+    default_content_type: str | None = None,
 ) -> UploadTicket:
     """A ticket for ``object_name``, bound to everything the request tells of the bytes."""
     content_type = request.content_type or (default_content_type if request.resumable else None)
-    binding = UploadBinding(content_type=content_type, size_bytes=request.size_bytes, crc32c=request.crc32c)
+    binding = UploadBinding(content_type, request.size_bytes, request.crc32c, max_bytes=max_bytes)
     if request.resumable:
         seconds = RESUMABLE_SECONDS
         signed = services.objects.start_resumable(object_name, binding)
@@ -36,13 +40,14 @@ def issue_download(services: Services, object_name: str, file_name: str) -> Down
     return DownloadTicket(url=url, expires_in=seconds)
 
 
-def check_unchanged(services: Services, object_name: str, crc32c: str | None) -> None:
+def check_unchanged(services: Services, object_name: str, *, crc32c: str | None, created_at: datetime | None) -> None:
     """UploadMismatch when the object is not the one that counted.
 
-    A URL signed for a caller who did not know the size takes another PUT until it expires.
+    A URL signed for a caller who did not know the size takes another PUT until it expires. The time tells it even if
+    the bytes were made to have the same crc32c, which is easy.
     """
     info = services.objects.stat(object_name)
-    if info is None or info.crc32c != crc32c:
+    if info is None or (info.crc32c, info.created_at) != (crc32c, created_at):
         raise UploadMismatch("The bytes were replaced or removed after they had been accepted.")
 
 

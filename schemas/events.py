@@ -19,6 +19,8 @@ class Topic(StrEnum):
     """To the function that starts Cloud Run jobs."""
     PROJECT_DELETED = "project-deleted"
     """To the function that removes what a deleted project owned."""
+    MEMBERS_CHANGED = "members-changed"
+    """To the function that gives open jobs the people their project has now."""
     OBJECT_FINALIZED = "object-finalized"
     """Object events where there is no Eventarc: the local store, and Cloud Storage notifications on emulators."""
     DEAD_LETTERS = "dead-letters"
@@ -53,6 +55,13 @@ class ProjectDeleted(Response):
     """On ``PROJECT_DELETED``."""
 
     kind: Literal["project_deleted"] = "project_deleted"
+    project_id: Identifier
+
+
+class MembersChanged(Response):
+    """On ``MEMBERS_CHANGED``."""
+
+    kind: Literal["members_changed"] = "members_changed"
     project_id: Identifier
 
 

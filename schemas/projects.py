@@ -12,7 +12,10 @@ Members = Annotated[list[UserId], Field(max_length=50)]
 
 
 class CreateProject(Request):
-    """``POST /projects``. The caller becomes the owner; members may do everything except delete and share."""
+    """``POST /projects``. The caller becomes the owner.
+
+    Members may do everything except delete the project and change its members.
+    """
 
     name: ProjectName
     members: Members = Field(default_factory=list)

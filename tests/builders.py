@@ -18,6 +18,12 @@ def crc32c_of(data: bytes) -> str:
     return base64.b64encode(google_crc32c.value(data).to_bytes(4, "big")).decode()
 
 
+def same_crc32c(data: bytes) -> bytes:
+    """Other bytes of the same size and CRC-32C: it is linear, so a multiple of its polynomial changes nothing."""
+    polynomial = (0x82F63B78 << 1 | 1).to_bytes(5, "little")
+    return bytes(byte ^ flip for byte, flip in zip(data, polynomial, strict=False)) + data[len(polynomial) :]
+
+
 def new_user() -> str:
     """A user nobody else is."""
     return f"user-{uuid.uuid4().hex[:12]}"

@@ -16,12 +16,13 @@ from schemas.jobs import FINAL_STATUSES, JobEvent, JobKind, JobStatus, LeaseView
 from schemas.message import UtcTime
 
 MAX_EVENTS = 200
-MAX_TEXT_LENGTH = 2000
+MAX_DETAIL_LENGTH = 200
+"""The trail is part of the job, and a document ends at 1 MiB."""
 
 _S = JobStatus
 NEXT_STATUSES: dict[JobStatus, frozenset[JobStatus]] = {
     _S.PENDING: frozenset({_S.QUEUED, _S.FAILED, _S.CANCELLED}),
-    _S.QUEUED: frozenset({_S.PROCESSING, _S.FAILED, _S.CANCELLED}),
+    _S.QUEUED: frozenset({_S.PROCESSING, _S.PENDING, _S.FAILED, _S.CANCELLED}),
     _S.PROCESSING: frozenset({_S.UPLOADING, _S.COMPLETED, _S.FAILED, _S.CANCELLED, _S.QUEUED, _S.PENDING}),
     _S.UPLOADING: frozenset({_S.COMPLETED, _S.FAILED, _S.CANCELLED, _S.QUEUED, _S.PENDING}),
     _S.COMPLETED: frozenset(),
@@ -43,9 +44,13 @@ class Lease(Record):
 
     holder: str
     """``user:<id>`` or ``worker:<id>``."""
+    user_id: str | None = None
+    """The person, or whose desk it is; None for an execution in the cloud."""
     worker_id: str | None = None
     token_sha256: str | None = None
     seconds: int
+    confirmed: bool = False
+    """Whether the holder spoke of the job since, and so has its token."""
 
 
 class JobRecord(Created):
@@ -55,15 +60,15 @@ class JobRecord(Created):
     kind: JobKind
     project_id: str
     people: list[str]
-    """Who may claim it: the project's people when it was created."""
+    """Whose desks it is offered to: the project's people, soon after they changed."""
     status: JobStatus
     attempt: int = 0
     losses: int = 0
-    """Attempts that ended because their lease ran out."""
+    """Leases that ran out, and executions in the cloud that never claimed."""
     lease: Lease | None = None
     """Of the current attempt; stays after a final status, so that a repeated report is recognised."""
     lease_expires_at: UtcTime | None = None
-    """Set while, and only while, somebody works on it."""
+    """Set while, and only while, somebody works on it or a started execution is expected to claim it."""
     progress: float = 0
     cancel_requested: bool = False
     cancel_reason: str | None = None
@@ -114,12 +119,18 @@ def move(job: J, to: JobStatus, *, now: datetime, actor: str, detail: str | None
 
 
 def _shortened(text: str | None) -> str | None:
-    return text if text is None or len(text) <= MAX_TEXT_LENGTH else text[: MAX_TEXT_LENGTH - 1] + "…"
+    return text if text is None or len(text) <= MAX_DETAIL_LENGTH else text[: MAX_DETAIL_LENGTH - 1] + "…"
 
 
 def claim(job: J, lease: Lease, *, now: datetime) -> J:
-    """Queued -> processing with a new attempt; LeaseHeld while another lives, IllegalState when it is not offered."""
+    """Queued -> processing with a new attempt; LeaseHeld while another lives, IllegalState when it is not offered.
+
+    A worker that was not heard of since its claim never got the answer: it gets the same attempt again, and only the
+    new token counts.
+    """
     if job.status in LEASED_STATUSES:
+        if job.lease and not job.lease.confirmed and job.lease.worker_id == lease.worker_id is not None:
+            return job.changed(lease=lease, lease_expires_at=now + timedelta(seconds=lease.seconds))
         raise LeaseHeld(f"Attempt {job.attempt} of this job is held by {job.lease.holder if job.lease else 'nobody'}.")
     if job.status is not JobStatus.QUEUED:
         raise IllegalState(f"The job is {job.status} and cannot be claimed.")
@@ -140,10 +151,11 @@ def check_token(job: JobRecord, token_sha256: str) -> None:
 
 
 def extend(job: J, *, now: datetime) -> J:
-    """Let the lease run anew from ``now``; a job nobody works on stays as it is."""
+    """The holder was heard of: its lease runs anew from ``now``; a job nobody works on stays as it is."""
     if job.lease is None or job.lease_expires_at is None:
         return job
-    return job.changed(lease_expires_at=now + timedelta(seconds=job.lease.seconds))
+    lease = job.lease.changed(confirmed=True)
+    return job.changed(lease=lease, lease_expires_at=now + timedelta(seconds=lease.seconds))
 
 
 def release(job: J, *, now: datetime, actor: str, detail: str | None) -> J:
@@ -154,17 +166,30 @@ def release(job: J, *, now: datetime, actor: str, detail: str | None) -> J:
 
 
 def expire(job: J, *, now: datetime, max_losses: int) -> J:
-    """Take a job from a holder whose lease ran out; the job itself if its lease still lives or there is none."""
+    """Take a job from who let its time run out; the job itself if there is time left, or none was given.
+
+    Who is late is a holder, or an execution that was started and never claimed.
+    """
     if job.lease_expires_at is None or job.lease_expires_at > now:
         return job
     if job.cancel_requested:
         return move(job, JobStatus.CANCELLED, now=now, actor="system", detail="the worker did not answer the cancel")
     losses = job.losses + 1
     if losses >= max_losses:
-        message = f"The lease ran out {losses} times; the last holder was {job.lease.holder if job.lease else '?'}."
+        last = f"{job.lease.holder} fell silent" if job.lease else "the execution never claimed it"
+        message = f"Lost {losses} times; the last time, {last}."
         return fail(job.changed(losses=losses), ErrorReason.WORKER_LOST, message, now=now, actor="system")
-    moved = move(job, job.offered_as, now=now, actor="system", detail="the lease ran out")
+    detail = "the lease ran out" if job.lease else "the execution never claimed it"
+    moved = move(job, job.offered_as, now=now, actor="system", detail=detail)
     return moved.requeued().changed(losses=losses)
+
+
+def with_people(job: J, people: list[str], *, now: datetime) -> J:
+    """The job of a project whose people changed; a holder who no longer belongs to them loses it, at no cost."""
+    job = job.changed(people=people)
+    if job.status not in LEASED_STATUSES or job.lease is None or job.lease.user_id in {None, *people}:
+        return job
+    return release(job, now=now, actor="system", detail="the holder no longer belongs to the project")
 
 
 def fail(job: J, code: str, message: str | None, *, now: datetime, actor: str) -> J:
@@ -176,6 +201,8 @@ def fail(job: J, code: str, message: str | None, *, now: datetime, actor: str) -
 def cancel(job: J, *, now: datetime, actor: str, reason: str | None) -> J:
     """Cancel at once if nobody listens, else ask the worker to stop. Asking twice changes nothing."""
     listening = job.lease is not None and job.lease.worker_id is not None and job.lease_expires_at is not None
+    if job.status is JobStatus.CANCELLED:
+        return job
     if job.final or not listening:
         return move(job, JobStatus.CANCELLED, now=now, actor=actor, detail=reason).changed(cancel_reason=reason)
     if job.cancel_requested:
@@ -199,10 +226,13 @@ def as_holder(
     """
     if attempt is not None and attempt != job.attempt:
         raise LeaseLost(f"Attempt {attempt} is over; the job is {job.status} in attempt {job.attempt}.")
-    if user_id is None or job.final:
+    if job.final:
         return job
+    if user_id is None:
+        # Its token is proven to have arrived.
+        return job.changed(lease=job.lease.changed(confirmed=True)) if job.lease else job
     job = expire(job, now=now, max_losses=max_losses)
     holder = f"user:{user_id}"
     if job.status in LEASED_STATUSES and job.lease and job.lease.holder == holder:
         return job
-    return claim(job, Lease(holder=holder, seconds=implicit_lease_seconds), now=now)
+    return claim(job, Lease(holder=holder, user_id=user_id, seconds=implicit_lease_seconds), now=now)

@@ -19,7 +19,6 @@ class IssuedOutput(Created):
 
     object_name: str
     project_id: str
-    content_type: str
     expires_at: UtcTime
 
 
@@ -33,6 +32,7 @@ class OutputRecord(Created):
     version: int
     size_bytes: int
     crc32c: str
+    object_created_at: UtcTime
     changes_json: str
 
     def view(self) -> Output:
@@ -56,3 +56,8 @@ def could_be_issued(name: str) -> bool:
 def issued_id(object_name: str) -> str:
     """Document id of an issued object name: its last component without the extension."""
     return PurePosixPath(object_name).stem
+
+
+def video_id(object_name: str) -> str:
+    """Id of the output that an issued object becomes when it is registered."""
+    return issued_id(object_name).rpartition("_")[2]

@@ -1,7 +1,7 @@
 """Render jobs as stored: what a report may change, and the names of their objects."""
 
 import json
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import PurePosixPath
 
 from functions.domain import jobs
@@ -10,10 +10,13 @@ from functions.errors import InvalidRequest
 from schemas.errors import FieldError
 from schemas.ids import MAX_FILE_NAME_LENGTH
 from schemas.jobs import JobEvent, JobKind, JobStatus
+from schemas.message import UtcTime
 from schemas.presets import CONTENT_TYPES, OutputContainer, RenderPreset
 from schemas.renders import RenderExecutionMode, RenderJob, RenderJobType, RenderProgress
 
 RENDERS = "renders"
+DISPATCH_SECONDS = 900
+"""How long an execution may take to claim its job: Cloud Run waits for capacity, pulls the image and starts."""
 
 
 class RenderRecord(JobRecord):
@@ -40,6 +43,8 @@ class RenderRecord(JobRecord):
     output_url: str | None = None
     output_size_bytes: int | None = None
     output_crc32c: str | None = None
+    output_created_at: UtcTime | None = None
+    """When the store got the bytes that counted."""
     cloud_run_execution_id: str | None = None
     claim_token_sha256: str | None = None
     """Lets the Cloud Run execution that was started for this job claim it."""
@@ -67,6 +72,8 @@ class RenderRecord(JobRecord):
                 eta_seconds=None,
                 message=None,
                 output_path=None,
+                cloud_run_execution_id=None,
+                claim_token_sha256=None,
             )
         )
 
@@ -120,6 +127,13 @@ def output_filename(
 
 def _bad_filename(detail: str, message: str) -> InvalidRequest:
     return InvalidRequest(detail, errors=[FieldError(pointer="/output_filename", message=message)])
+
+
+def await_execution(job: RenderRecord, claim_token_sha256: str, *, now: datetime) -> RenderRecord:
+    """Pending -> queued, for the one execution that has the token; IllegalState from any other state."""
+    queued = jobs.move(job, JobStatus.QUEUED, now=now, actor="system")
+    deadline = now + timedelta(seconds=DISPATCH_SECONDS)
+    return queued.changed(claim_token_sha256=claim_token_sha256, lease_expires_at=deadline)
 
 
 def apply_report(job: RenderRecord, report: RenderProgress, *, now: datetime) -> RenderRecord:

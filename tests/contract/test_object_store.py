@@ -53,6 +53,16 @@ def test_write_replaces(storage: Storage) -> None:
     assert read(storage, "a") == b"newer"
 
 
+def test_what_replaces_an_object_has_another_time_even_if_it_is_the_same(storage: Storage) -> None:
+    write(storage, "a")
+    first = storage.objects.stat("a")
+    write(storage, "a")
+    second = storage.objects.stat("a")
+    assert first is not None
+    assert second is not None
+    assert second.created_at > first.created_at
+
+
 def test_a_stream_that_breaks_leaves_the_old_object(storage: Storage) -> None:
     class Broken(io.RawIOBase):
         served = 0

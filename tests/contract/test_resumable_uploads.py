@@ -1,8 +1,11 @@
 """The resumable protocol of Cloud Storage, on every backend (performing-resumable-uploads)."""
 
+import io
+
 import httpx
 import pytest
 
+from functions.errors import Contention
 from functions.ports import UploadBinding
 from tests.contract.conftest import Storage
 from tests.contract.upload_checks import QUANTUM_BYTES, crc32c, eventually, pattern, put_and_hang_up
@@ -157,3 +160,12 @@ def test_a_cancelled_session_is_over(storage: Storage, session: str) -> None:
 def test_a_session_needs_type_and_size(storage: Storage, binding: UploadBinding) -> None:
     with pytest.raises(ValueError, match="content type and a size"):
         storage.objects.start_resumable(NAME, binding)
+
+
+def test_a_session_does_not_start_where_an_object_is(storage: Storage) -> None:
+    storage.objects.write(NAME, io.BytesIO(b"there"), content_type="text/plain")
+    with pytest.raises(Contention):
+        storage.objects.start_resumable(NAME, BOUND)
+    storage.objects.delete(NAME)
+    assert storage.http.put(storage.objects.start_resumable(NAME, BOUND).url, content=DATA).status_code in {200, 201}
+    assert stored(storage) == DATA

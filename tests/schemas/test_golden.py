@@ -12,7 +12,7 @@ from pydantic import BaseModel
 
 from schemas.assets import AssetAnswer, AssetUploadRequest, AssetUploadTicket
 from schemas.errors import Problem
-from schemas.events import Doorbell, ProjectDeleted, RenderDispatch, StorageObject
+from schemas.events import Doorbell, MembersChanged, ProjectDeleted, RenderDispatch, StorageObject
 from schemas.outputs import OutputAnswer, OutputUploadRequest, RegisterOutput
 from schemas.projects import CreateProject, ProjectAnswer
 from schemas.renders import ClaimAnswer, ManifestTicket, RenderAnswer, RenderManifest, RenderProgress, RenderRequest
@@ -32,6 +32,7 @@ MODELS: dict[str, type[BaseModel]] = {
     "heartbeat": Heartbeat,
     "heartbeat_answer": HeartbeatAnswer,
     "manifest_ticket": ManifestTicket,
+    "members_changed": MembersChanged,
     "output_answer": OutputAnswer,
     "output_upload_request": OutputUploadRequest,
     "problem": Problem,

@@ -1,11 +1,12 @@
 """POST /projects/{project_id}/assets/{asset_id}/complete: step three; the server looks at the object itself.
 
-Called by whoever uploaded it. Completing twice changes nothing.
+Called by whoever uploaded it. Completing twice changes nothing. Bytes that are not as announced are removed.
 """
 
 from functions.auth import User
 from functions.domain.assets import ASSETS, AssetRecord
 from functions.endpoint import endpoint
+from functions.errors import UploadMismatch
 from functions.ports import Services, Transaction
 from functions.store import asset_of
 from functions.uploads import check_upload
@@ -20,8 +21,14 @@ def complete_asset(
     """Make an uploaded asset ready."""
     pending = asset_of(services.documents, project_id, asset_id, caller)
     found = services.objects.stat(pending.object_name)
-    info = check_upload(found, size_bytes=pending.declared_size_bytes, crc32c=pending.declared_crc32c)
-    check_upload(info, size_bytes=body.size_bytes, crc32c=body.crc32c)
+    try:
+        info = check_upload(found, size_bytes=pending.declared_size_bytes, crc32c=pending.declared_crc32c)
+        check_upload(info, size_bytes=body.size_bytes, crc32c=body.crc32c)
+    except UploadMismatch:
+        if pending.status is AssetStatus.PENDING:
+            # A sized URL never replaces: with these in the way the right bytes could not be sent.
+            services.objects.delete(pending.object_name)
+        raise
 
     def complete(tx: Transaction) -> AssetRecord:
         asset = asset_of(tx, project_id, asset_id, caller)

@@ -44,5 +44,11 @@ def create_asset_upload(
         return asset
 
     created = services.documents.transaction(create)
-    ticket = issue_upload(services, created.object_name, body)
+    if created is not asset and created.status is AssetStatus.PENDING:
+        # A sized URL never replaces: what an earlier ticket left would be in the way for ever.
+        services.objects.delete(created.object_name)
+    if created.status is AssetStatus.READY:
+        # Nothing is left to send: a PUT is told so, where a session could not even start.
+        body = body.model_copy(update={"resumable": False})
+    ticket = issue_upload(services, created.object_name, body, max_bytes=limit)
     return AssetUploadTicket(asset_id=created.asset_id, **vars(ticket))

@@ -23,4 +23,6 @@ def delete_asset(project_id: ProjectId, asset_id: AssetId, caller: User, service
         tx.delete(ASSETS, asset_id)
 
     services.documents.transaction(delete)
+    # Once more: an upload may have ended while its record was still there.
+    services.objects.delete(asset.object_name)
     return Deleted()

@@ -8,15 +8,12 @@ from functions.domain import outputs
 from functions.domain.outputs import ISSUED_OUTPUTS, IssuedOutput
 from functions.endpoint import endpoint
 from functions.errors import TooLarge
-from functions.ports import Services, Transaction
+from functions.ports import RESUMABLE_SECONDS, Services, Transaction
 from functions.store import project_of
 from functions.uploads import issue_upload
 from schemas.ids import ProjectId
 from schemas.outputs import OutputUploadRequest
 from schemas.uploads import UploadTicket
-
-REGISTRATION_DAYS = 7
-"""How long an upload may take and wait before it is registered; the life of a resumable session."""
 
 
 @endpoint("POST /projects/{project_id}/outputs/upload-url")
@@ -24,7 +21,6 @@ def create_output_upload(
     project_id: ProjectId, body: OutputUploadRequest, caller: User, services: Services
 ) -> UploadTicket:
     """Issue a signed URL for a shared output."""
-    project_of(services.documents, project_id, caller)
     limit = services.settings.max_output_bytes
     if body.size_bytes is not None and body.size_bytes > limit:
         raise TooLarge(f"An output is at most {limit} bytes.")
@@ -33,14 +29,14 @@ def create_output_upload(
     issued = IssuedOutput(
         object_name=name,
         project_id=project_id,
-        content_type=body.content_type,
         created_by=caller.user_id,
         created_at=now,
-        expires_at=now + timedelta(days=REGISTRATION_DAYS),
+        expires_at=now + timedelta(seconds=RESUMABLE_SECONDS),
     )
 
     def record(tx: Transaction) -> None:
+        project_of(tx, project_id, caller)
         tx.put(ISSUED_OUTPUTS, outputs.issued_id(name), issued.dump())
 
     services.documents.transaction(record)
-    return issue_upload(services, name, body)
+    return issue_upload(services, name, body, max_bytes=limit)

@@ -21,5 +21,5 @@ def download_output(project_id: ProjectId, video_id: VideoId, caller: User, serv
     if document is None or document["project_id"] != project_id:
         raise NotFound(f"There is no output {video_id} in this project.")
     output = OutputRecord.load(document)
-    check_unchanged(services, output.object_name, output.crc32c)
+    check_unchanged(services, output.object_name, crc32c=output.crc32c, created_at=output.object_created_at)
     return issue_download(services, output.object_name, PurePosixPath(output.object_name).name)

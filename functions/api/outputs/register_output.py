@@ -26,7 +26,7 @@ def register_output(project_id: ProjectId, body: RegisterOutput, caller: User, s
     project_of(services.documents, project_id, caller)
     issued = _issued(project_id, body.gcs_path, services)
     info = check_upload(services.objects.stat(issued.object_name), max_bytes=services.settings.max_output_bytes)
-    video_id = outputs.issued_id(issued.object_name).rpartition("_")[2]
+    video_id = outputs.video_id(issued.object_name)
 
     def register(tx: Transaction) -> OutputRecord:
         project = project_of(tx, project_id, caller)
@@ -41,6 +41,7 @@ def register_output(project_id: ProjectId, body: RegisterOutput, caller: User, s
             version=project.output_version + 1,
             size_bytes=info.size_bytes,
             crc32c=info.crc32c,
+            object_created_at=info.created_at,
             changes_json=json.dumps(body.changes),
             created_by=caller.user_id,
             created_at=now,

@@ -1,6 +1,7 @@
 """POST /projects/{project_id}/renders/{job_id}/cancel. Called by people and agents.
 
 At once when nobody works on it; otherwise the worker is told (doorbell and heartbeat) and reports ``cancelled``.
+A repeated cancel changes nothing.
 """
 
 from functions.auth import User
@@ -25,6 +26,8 @@ def cancel_render(
     def cancel(tx: Transaction) -> tuple[RenderRecord, list[OutboxRecord]]:
         job = render_for(tx, project_id, job_id, caller)
         cancelled = jobs.cancel(job, now=now, actor=f"user:{caller.user_id}", reason=body.reason)
+        if cancelled is job:
+            return job, []
         return cancelled, put_render(tx, cancelled, outbox.doorbells(job, DoorbellReason.CANCEL_REQUESTED, now=now))
 
     job, messages = services.documents.transaction(cancel)

@@ -26,6 +26,7 @@ def claim_render(
     token = f"lease_{secrets.token_urlsafe(32)}"
     lease = Lease(
         holder=f"worker:{body.worker_id}",
+        user_id=caller.user.user_id if caller.user else None,
         worker_id=body.worker_id,
         token_sha256=hash_token(token),
         seconds=services.settings.lease_seconds,

@@ -3,8 +3,8 @@
 Everything is checked before anything is written. Rings the doorbell, or asks for a Cloud Run execution in cloud mode.
 """
 
-import io
 import json
+import logging
 from datetime import datetime
 
 from functions.auth import User
@@ -15,14 +15,16 @@ from functions.domain.renders import RENDERS, RenderRecord
 from functions.endpoint import Deployment, endpoint
 from functions.errors import InvalidRequest, NotFound
 from functions.ports import Services, Transaction
-from functions.render_sources import RenderSources, load_sources
+from functions.render_sources import RenderSources, load_sources, write_manifest
 from functions.request_body import RequestKey
 from functions.store import already_created, announce, project_of, put_render
 from schemas.errors import FieldError
 from schemas.ids import ProjectId
 from schemas.jobs import JobStatus
 from schemas.presets import BUILT_IN_PRESETS, DRAFT_PREVIEW, STANDARD_EXPORT, RenderPreset
-from schemas.renders import RenderAnswer, RenderExecutionMode, RenderJobType, RenderManifest, RenderRequest
+from schemas.renders import RenderAnswer, RenderExecutionMode, RenderJobType, RenderRequest
+
+logger = logging.getLogger(__name__)
 
 
 @endpoint("POST /projects/{project_id}/render", deployment=Deployment(timeout_seconds=120))
@@ -41,10 +43,6 @@ def create_render(
         raise NotFound("No timeline found for this project. Create a timeline first.")
     sources = load_sources(services, project_id, version)
     job = _new_job(project, body, request_key, caller, version=version, mode=mode, now=services.clock())
-    manifest = _manifest(job, sources, services.objects.bucket)
-    services.objects.write(
-        job.manifest_path, io.BytesIO(manifest.model_dump_json().encode()), content_type="application/json"
-    )
 
     def create(tx: Transaction) -> tuple[RenderRecord, list[OutboxRecord]]:
         people = project_of(tx, project_id, caller).people
@@ -54,8 +52,19 @@ def create_render(
         return offered, put_render(tx, offered, outbox.offer(offered, now=job.created_at))
 
     created, messages = services.documents.transaction(create)
+    if messages:  # else another call with the same key made the job, which may pin another version
+        _write_manifest(services, created, sources)
     announce(services, messages)
     return RenderAnswer(job=created.view())
+
+
+def _write_manifest(services: Services, job: RenderRecord, sources: RenderSources) -> None:
+    """After the commit, because what is refused leaves nothing; ``get_manifest`` makes up for what goes wrong here."""
+    try:
+        write_manifest(services, job, sources)
+    except Exception:
+        # The commit stands: who was told of an error would ask for the same render once more.
+        logger.exception("No manifest yet", extra={"event": "manifest_deferred", "job_id": job.job_id})
 
 
 def _new_job(
@@ -106,22 +115,3 @@ def _preset(body: RenderRequest) -> RenderPreset:
             errors=[FieldError(pointer="/preset", message="unknown preset")],
         )
     return BUILT_IN_PRESETS[body.preset]
-
-
-def _manifest(job: RenderRecord, sources: RenderSources, bucket: str) -> RenderManifest:
-    return RenderManifest(
-        job_id=job.job_id,
-        project_id=job.project_id,
-        timeline_version=job.timeline_version,
-        timeline=sources.timeline,
-        asset_map=sources.asset_map,
-        asset_integrity=sources.asset_integrity,
-        preset=job.preset,
-        input_bucket=bucket,
-        output_bucket=bucket,
-        output_path=renders.output_path(job.changed(attempt=1)),
-        output_filename=job.output_filename,
-        start_frame=job.start_frame,
-        end_frame=job.end_frame,
-        execution_mode=job.execution_mode,
-    )

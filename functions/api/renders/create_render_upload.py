@@ -1,6 +1,7 @@
 """POST /projects/{project_id}/renders/{job_id}/upload-url: where to PUT the output (seed 000). Called by desks.
 
-The object's name is fixed by job and attempt; a ``filename`` in the body is accepted and has no effect.
+The object's name is fixed by job and attempt; a ``filename`` in the body is accepted and has no effect. Who asks again
+starts again: what an earlier ticket left is removed.
 """
 
 from functions.auth import JobCaller
@@ -32,4 +33,6 @@ def create_render_upload(
         return issued
 
     job = services.documents.transaction(issue)
-    return issue_upload(services, output_path(job), body, default_content_type=job.content_type)
+    # A sized URL never replaces: what nobody accepted would be in the way for ever.
+    services.objects.delete(output_path(job))
+    return issue_upload(services, output_path(job), body, max_bytes=limit, default_content_type=job.content_type)

@@ -23,6 +23,8 @@ def delete_render(project_id: ProjectId, job_id: JobId, caller: User, services: 
         return job
 
     job = services.documents.transaction(delete)
+    if job.cloud_run_execution_id is not None and not job.final:
+        services.launcher.cancel(job.cloud_run_execution_id)
     services.objects.delete(job.manifest_path)
     services.objects.delete_prefix(output_prefix(job))
     return Deleted()

@@ -17,5 +17,5 @@ def download_render(project_id: ProjectId, job_id: JobId, caller: User, services
     job = render_for(services.documents, project_id, job_id, caller)
     if job.status is not JobStatus.COMPLETED or job.output_path is None:
         raise IllegalState(f"The job is {job.status}; there is an output once it is completed.")
-    check_unchanged(services, job.output_path, job.output_crc32c)
+    check_unchanged(services, job.output_path, crc32c=job.output_crc32c, created_at=job.output_created_at)
     return issue_download(services, job.output_path, job.output_filename)

@@ -1,6 +1,7 @@
 """POST /projects/{project_id}/renders/{job_id}/webhook: progress and result (seed 000). Called by desks.
 
-Idempotent and monotonic; ``completed`` counts only when the object is there and is what was reported.
+Idempotent and monotonic; ``completed`` counts only when the object is there and is what was reported; what is
+not is removed, so that it can be uploaded again.
 """
 
 from functions.auth import JobCaller
@@ -8,7 +9,7 @@ from functions.domain import outbox
 from functions.domain.outbox import OutboxRecord
 from functions.domain.renders import RenderRecord, apply_report
 from functions.endpoint import endpoint
-from functions.errors import InvalidRequest, UploadMissing
+from functions.errors import InvalidRequest, UploadMismatch, UploadMissing
 from functions.ports import ObjectInfo, Services, Transaction
 from functions.store import announce, put_render, render_as_holder, render_of
 from functions.uploads import check_upload, gcs_path
@@ -37,7 +38,12 @@ def report_render(
             reported = _with_output(reported, body, uploaded, services)
         return reported, put_render(tx, reported, outbox.offer(reported, now=services.clock()))
 
-    job, messages = services.documents.transaction(report)
+    try:
+        job, messages = services.documents.transaction(report)
+    except UploadMismatch:
+        if uploaded is not None:
+            services.objects.delete(uploaded.name)
+        raise
     announce(services, messages)
     return ReportAnswer(status=job.status, cancel_requested=job.cancel_requested, lease_expires_at=job.lease_expires_at)
 
@@ -65,4 +71,9 @@ def _with_output(
         crc32c=report.output_crc32c,
         max_bytes=services.settings.max_output_bytes,
     )
-    return job.changed(output_url=expected, output_size_bytes=info.size_bytes, output_crc32c=info.crc32c)
+    return job.changed(
+        output_url=expected,
+        output_size_bytes=info.size_bytes,
+        output_crc32c=info.crc32c,
+        output_created_at=info.created_at,
+    )

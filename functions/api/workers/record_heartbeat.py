@@ -3,21 +3,27 @@
 With ``wait_seconds`` it is a long poll: it answers as soon as there is something to tell.
 """
 
+from collections.abc import Iterator
+from itertools import islice
 from time import monotonic
 
 from functions.auth import User, hash_token
 from functions.domain.jobs import check_token, extend
+from functions.domain.projects import PROJECTS
 from functions.domain.renders import RENDERS, RenderRecord
 from functions.domain.workers import WORKERS, WorkerRecord
 from functions.endpoint import Deployment, endpoint
 from functions.errors import LeaseLost
-from functions.expiry import expire_render
-from functions.ports import Services, Transaction, Where
+from functions.expiry import expire_renders
+from functions.ports import Document, Services, Transaction, Where
 from functions.store import worker_of
 from schemas.ids import WorkerId
 from schemas.jobs import JobKind, JobStatus
 from schemas.renders import RenderExecutionMode
 from schemas.workers import Heartbeat, HeartbeatAnswer, HeldLease, LeaseState, WaitingJob
+
+SPARE_JOBS = 20
+"""Looked at beyond the free slots, because some may be of projects that are gone or no longer the caller's."""
 
 
 @endpoint("POST /workers/{worker_id}/heartbeat", waits=True, deployment=Deployment(concurrency=80))
@@ -97,22 +103,29 @@ def _waiting(services: Services, worker: WorkerRecord, free_slots: int) -> list[
     if free_slots == 0 or JobKind.RENDER not in worker.kinds:
         return []
     eligible = Where("people", "contains", worker.owner)
-    lapsed = services.documents.query(
-        RENDERS,
-        eligible,
-        Where("lease_expires_at", "<=", services.clock()),
-        order_by="lease_expires_at",
-        limit=free_slots,
-    )
-    for document in lapsed:
-        # A desk that asks for work need not wait for the scheduler to notice that another one died.
-        expire_render(services, document["job_id"])
+    # A desk that asks for work need not wait for the scheduler to notice that another one died.
+    expire_renders(services, eligible, limit=free_slots)
     found = services.documents.query(
         RENDERS,
         eligible,
         Where("status", "==", JobStatus.QUEUED.value),
         Where("execution_mode", "==", RenderExecutionMode.LOCAL.value),
         order_by="created_at",
-        limit=free_slots,
+        limit=free_slots + SPARE_JOBS,
     )
-    return [WaitingJob(project_id=d["project_id"], job_id=d["job_id"], kind=JobKind.RENDER) for d in found]
+    return [
+        WaitingJob(project_id=d["project_id"], job_id=d["job_id"], kind=JobKind.RENDER)
+        for d in islice(_claimable(services, found, worker.owner), free_slots)
+    ]
+
+
+def _claimable(services: Services, jobs: list[Document], user_id: str) -> Iterator[Document]:
+    """Those of ``jobs`` whose project is there and the user's: a job learns later than its project of both."""
+    theirs: dict[str, bool] = {}
+    for job in jobs:
+        project_id = job["project_id"]
+        if project_id not in theirs:
+            project = services.documents.get(PROJECTS, project_id)
+            theirs[project_id] = project is not None and user_id in project["people"]
+        if theirs[project_id]:
+            yield job

@@ -18,7 +18,7 @@ from requests import RequestException
 
 from functions.backends.gcp.failures import unavailable_as_ours
 from functions.backends.gcp.iam import IamCredentials, IamSigner
-from functions.errors import IllegalState, NotFound
+from functions.errors import Contention, NotFound
 from functions.ports import ObjectInfo, SignedUpload, UploadBinding
 from functions.settings import Settings
 
@@ -46,7 +46,11 @@ class GcsObjectStore:
         self._signer = signer
 
     def sign_upload(self, name: str, binding: UploadBinding, *, expires_seconds: int) -> SignedUpload:
-        """A URL for one PUT. With a size it never overwrites; every header is under the signature."""
+        """A URL for one PUT. With a size it never overwrites; every header is under the signature.
+
+        ``max_bytes`` is not bound: only ``x-goog-content-length-range`` could, and a client that follows the seed's
+        guide sends no such header. What is too large is refused when the upload is to count.
+        """
         headers: dict[str, str] = {}
         if binding.content_type is not None:
             headers["Content-Type"] = binding.content_type
@@ -61,7 +65,7 @@ class GcsObjectStore:
     def start_resumable(self, name: str, binding: UploadBinding) -> SignedUpload:
         """A session that the server opens, so that type, size, checksum and generation 0 are bound by Cloud Storage.
 
-        ``errors.IllegalState`` when the object is there already.
+        ``errors.Contention`` when the object is there already.
         """
         if binding.content_type is None or binding.size_bytes is None:
             raise ValueError("a resumable upload needs a content type and a size")
@@ -79,7 +83,7 @@ class GcsObjectStore:
                     retry=_RETRY,
                 )
             except exceptions.PreconditionFailed as error:
-                raise IllegalState(f"The object {name} is uploaded already.") from error
+                raise Contention(f"There already is an object {name}.") from error
         return SignedUpload(url=url)
 
     def sign_download(self, name: str, *, expires_seconds: int, file_name: str | None = None) -> str:

@@ -13,7 +13,14 @@ from functions.backends.local.byte_ranges import ContentRange
 from functions.backends.local.disk_threads import on_disk
 from functions.backends.local.object_downloads import etag
 from functions.backends.local.objects import FolderObjectStore
-from functions.backends.local.refusal import bad_request, bad_upload, exists_already, forbidden, out_of_step
+from functions.backends.local.refusal import (
+    bad_request,
+    bad_upload,
+    exists_already,
+    forbidden,
+    out_of_step,
+    too_large,
+)
 from functions.backends.local.signed_urls import binding_from_query, upload_headers
 from functions.backends.local.staged_file import BLOCK_BYTES, StagedFile, require_room
 from functions.backends.local.upload_sessions import UploadSession
@@ -83,7 +90,7 @@ class Uploads:
         staged = await on_disk(StagedFile.create, self._store.folder)
         try:
             async for block in _Body(request).blocks():
-                _check_size(staged.size_bytes + len(block), binding.size_bytes)
+                _check_size(staged.size_bytes + len(block), binding.size_bytes, most=binding.max_bytes)
                 await on_disk(staged.write, block)
             typed = replace(binding, content_type=binding.content_type or request.headers.get("content-type"))
             info = await on_disk(self._store.publish, name, staged, typed)
@@ -97,6 +104,7 @@ class Uploads:
         length = _content_length(request)
         if length is not None and binding.size_bytes not in (None, length):
             raise bad_upload(f"Announced were {binding.size_bytes} bytes, this request has {length}.")
+        _check_size(length or 0, None, most=binding.max_bytes)
         if binding.size_bytes is not None and self._store.stat(name):
             raise exists_already(name)
         require_room(self._store.folder, length or 0)
@@ -165,9 +173,11 @@ def _incomplete(kept_bytes: int) -> Response:
     )
 
 
-def _check_size(received: int, announced: int | None) -> None:
+def _check_size(received: int, announced: int | None, *, most: int | None = None) -> None:
     if announced is not None and received > announced:
         raise bad_upload(f"More than the announced {announced} bytes were sent.")
+    if most is not None and received > most:
+        raise too_large(most)
 
 
 def _content_length(request: Request) -> int | None:

@@ -16,7 +16,7 @@ from functions.backends.local.refusal import bad_upload, exists_already
 from functions.backends.local.signed_urls import UrlSigner, binding_to_query, load_key, upload_headers
 from functions.backends.local.staged_file import BLOCK_BYTES, StagedFile, file_path
 from functions.backends.local.upload_sessions import UploadSessions
-from functions.errors import ControlPlaneError, NotFound
+from functions.errors import Contention, ControlPlaneError, NotFound
 from functions.ports import Clock, ObjectInfo, SignedUpload, UploadBinding
 
 logger = logging.getLogger(__name__)
@@ -86,6 +86,8 @@ class FolderObjectStore:
 
     def start_resumable(self, name: str, binding: UploadBinding) -> SignedUpload:
         _check_name(name)
+        if self.stat(name):
+            raise Contention(f"There already is an object {name}.")
         upload_id = self.sessions.start(name, binding)
         return SignedUpload(self.signer.url(name, [("upload_id", upload_id)]))
 
@@ -94,8 +96,16 @@ class FolderObjectStore:
         return self.signer.sign("GET", name, expires_seconds=expires_seconds, bound=bound)
 
     def stat(self, name: str) -> ObjectInfo | None:
-        found = self._find(_BY_NAME, name)
-        return found[0] if found else None
+        missing: str | None = None
+        while found := self._find(_BY_NAME, name):
+            info, file = found
+            if file_path(self.folder, file).exists():
+                return info
+            if file == missing:
+                return None
+            # The object was replaced or deleted after its row was read, or its file is gone; the next look tells.
+            missing = file
+        return None
 
     def write(self, name: str, data: BinaryIO, *, content_type: str) -> ObjectInfo:
         _check_name(name)
@@ -161,7 +171,7 @@ class FolderObjectStore:
         )
         with self._database.writing() as connection:
             replaced = [row[-1] for row in connection.execute(_BY_NAME, (name,))]
-            if replaced and binding.size_bytes is not None:
+            if binding.size_bytes is not None and any(file_path(self.folder, file).exists() for file in replaced):
                 raise exists_already(name)
             connection.execute(
                 _RECORD,

@@ -20,6 +20,11 @@ def bad_upload(detail: str) -> Refusal:
     return Refusal(HTTPStatus.BAD_REQUEST, ErrorCode.UPLOAD_MISMATCH, detail)
 
 
+def too_large(max_bytes: int) -> Refusal:
+    """More bytes than anybody may store under this name."""
+    return Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, ErrorCode.TOO_LARGE, f"The limit is {max_bytes} bytes.")
+
+
 def bad_request(detail: str) -> Refusal:
     """The request itself is malformed."""
     return Refusal(HTTPStatus.BAD_REQUEST, ErrorCode.INVALID_REQUEST, detail)

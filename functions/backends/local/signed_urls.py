@@ -85,11 +85,12 @@ def upload_headers(binding: UploadBinding) -> dict[str, str]:
 
 def binding_to_query(binding: UploadBinding) -> dict[str, str]:
     """The binding as URL parameters."""
-    given = {"content_type": binding.content_type, "size_bytes": binding.size_bytes, "crc32c": binding.crc32c}
-    return {key: str(value) for key, value in given.items() if value is not None}
+    return {key: str(value) for key, value in vars(binding).items() if value is not None}
 
 
 def binding_from_query(bound: Mapping[str, str]) -> UploadBinding:
     """The binding of verified URL parameters."""
-    size = bound.get("size_bytes")
-    return UploadBinding(bound.get("content_type"), int(size) if size else None, bound.get("crc32c"))
+    size, most = bound.get("size_bytes"), bound.get("max_bytes")
+    return UploadBinding(
+        bound.get("content_type"), int(size) if size else None, bound.get("crc32c"), int(most) if most else None
+    )

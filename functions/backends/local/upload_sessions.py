@@ -14,9 +14,8 @@ from pathlib import Path
 from functions.backends.local.database import Database
 from functions.backends.local.refusal import Refusal, no_session, out_of_step
 from functions.backends.local.staged_file import StagedFile
-from functions.ports import Clock, ObjectInfo, UploadBinding
+from functions.ports import RESUMABLE_SECONDS, Clock, ObjectInfo, UploadBinding
 
-SESSION_LIFE = timedelta(days=1)
 _CHECKPOINT_BYTES = 32 * 1024 * 1024
 """At most this much has to be sent again after the control plane was killed."""
 
@@ -73,7 +72,7 @@ class UploadSessions:
             raise ValueError("a resumable upload needs a content type and a size")
         upload_id = secrets.token_urlsafe(32)
         staged = StagedFile.create(self._folder)
-        expires_at = (self._clock() + SESSION_LIFE).timestamp()
+        expires_at = (self._clock() + timedelta(seconds=RESUMABLE_SECONDS)).timestamp()
         with self._database.writing() as connection:
             connection.execute(
                 "INSERT INTO upload_sessions "

@@ -15,8 +15,10 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
+from functions.auth import hash_token
 from functions.domain.jobs import LEASED_STATUSES, NEXT_STATUSES
 from functions.domain.renders import RenderRecord
+from schemas.events import MembersChanged
 from schemas.jobs import FINAL_STATUSES, JobStatus
 from tests.builders import CLIP_BYTES, Attempt, Desk, crc32c_of, put
 from tests.support.control_plane import LocalControlPlane
@@ -27,7 +29,7 @@ an_attempt = st.sampled_from([-1, -1, -1, 0])
 
 
 class JobLifecycle(RuleBasedStateMachine):
-    """One job, two workers, its owner by hand, and the clock."""
+    """One job, two workers, a third of somebody who comes and goes, its owner by hand, and the clock."""
 
     control_plane: LocalControlPlane
 
@@ -39,8 +41,9 @@ class JobLifecycle(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.desk = Desk(self.control_plane)
-        self.project_id = self.desk.ready_project()
-        self.workers = [self.desk.worker(), self.desk.worker()]
+        self.guest, self.welcome = Desk(self.control_plane), True
+        self.project_id = self.desk.ready_project(members=[self.guest.user_id])
+        self.workers = [self.desk.worker(), self.desk.worker(), self.guest.worker()]
         self.create()
 
     @precondition(lambda self: self.seen is not None and self.seen.final)
@@ -55,20 +58,35 @@ class JobLifecycle(RuleBasedStateMachine):
         return self.control_plane.render(self.job_id)
 
     def holds(self, attempt: Attempt) -> bool:
-        """Whether this claim is the job's present or last one."""
-        return self.job.attempt == attempt.number and self.job.lease is not None
+        """Whether this claim is the job's present or last one, by one who may still speak of it."""
+        lease = self.job.lease
+        return lease is not None and lease.token_sha256 == hash_token(attempt.token) and not self.gone(attempt.desk)
+
+    def gone(self, desk: Desk) -> bool:
+        """Whether this is the guest, and no longer welcome."""
+        return desk is self.guest and not self.welcome
+
+    def refusal(self, attempt: Attempt) -> tuple[int, str]:
+        """What who does not hold the job is told."""
+        return (404, "not_found") if self.gone(attempt.desk) else (409, "lease_lost")
 
     def expect(self, answer: httpx.Response, *allowed: tuple[int, str | None]) -> None:
         found = answer.status_code, answer.json().get("code")
         assert found in allowed, (found, allowed, answer.text)
 
-    @rule(which=st.integers(0, 1))
+    @rule(which=st.integers(0, 2))
     def claim(self, which: int) -> None:
         before = self.job
-        answer = self.desk.http.post(f"{self.path}/claim", json={"worker_id": self.workers[which]})
-        if before.status is JobStatus.QUEUED:
+        desk = self.desk if which < 2 else self.guest
+        answer = desk.http.post(f"{self.path}/claim", json={"worker_id": self.workers[which]})
+        unheard = before.lease is not None and before.status in LEASED_STATUSES and not before.lease.confirmed
+        again = unheard and before.lease is not None and before.lease.worker_id == self.workers[which]
+        if self.gone(desk):
+            self.expect(answer, (404, "not_found"))
+        elif before.status is JobStatus.QUEUED or again:
             lease = answer.json()["lease"]
-            self.attempts.append(Attempt(self.desk, self.project_id, self.job_id, lease["attempt"], lease["token"]))
+            assert lease["attempt"] == before.attempt + (not again)
+            self.attempts.append(Attempt(desk, self.project_id, self.job_id, lease["attempt"], lease["token"]))
         else:
             self.expect(answer, (409, "lease_held" if before.status in LEASED_STATUSES else "illegal_state"))
 
@@ -89,7 +107,7 @@ class JobLifecycle(RuleBasedStateMachine):
         before, held = self.job, self.holds(attempt)
         answer = attempt.report(status, progress)
         if not held:
-            self.expect(answer, (409, "lease_lost"))
+            self.expect(answer, self.refusal(attempt))
             assert self.job == before
         elif status == before.status:
             self.expect(answer, (200, None))
@@ -112,7 +130,7 @@ class JobLifecycle(RuleBasedStateMachine):
                 412,
             }  # 412: this attempt's object is there already
         else:
-            self.expect(answer, (409, "illegal_state" if held else "lease_lost"))
+            self.expect(answer, (409, "illegal_state") if held else self.refusal(attempt))
 
     @precondition(lambda self: self.attempts)
     @rule(which=an_attempt, lie=st.sampled_from([{}, {"output_size_bytes": 1}, {"output_crc32c": "AAAAAA=="}]))
@@ -124,7 +142,7 @@ class JobLifecycle(RuleBasedStateMachine):
         truth = {"output_size_bytes": len(CLIP_BYTES), "output_crc32c": crc32c_of(CLIP_BYTES)}
         answer = attempt.report("completed", 100, **{**truth, **lie})
         if not held:
-            self.expect(answer, (409, "lease_lost"))
+            self.expect(answer, self.refusal(attempt))
         elif before.status is JobStatus.COMPLETED:
             self.expect(answer, (200, None))
         elif before.final:
@@ -141,7 +159,7 @@ class JobLifecycle(RuleBasedStateMachine):
         before, held = self.job, self.holds(attempt)
         answer = attempt.report("failed", released=True)
         if not held:
-            self.expect(answer, (409, "lease_lost"))
+            self.expect(answer, self.refusal(attempt))
         elif before.final and before.status is not JobStatus.FAILED:
             self.expect(answer, (409, "illegal_state"))
         else:
@@ -171,7 +189,8 @@ class JobLifecycle(RuleBasedStateMachine):
             return
         before = self.job
         answer = self.desk.http.post(f"{self.path}/cancel")
-        self.expect(answer, (409, "illegal_state") if before.final else (200, None))
+        over = before.status in {JobStatus.COMPLETED, JobStatus.FAILED}
+        self.expect(answer, (409, "illegal_state") if over else (200, None))
         assert self.job.final or self.job.cancel_requested
 
     @rule(hand=st.sampled_from(["upload-url", "processing", "completed"]))
@@ -188,6 +207,19 @@ class JobLifecycle(RuleBasedStateMachine):
             self.expect(answer, (409, "lease_held"))
         else:
             self.expect(answer, (200, None), (409, "illegal_state"), (409, "upload_missing"))
+
+    @rule(welcome=st.booleans())
+    def members_change(self, welcome: bool) -> None:  # noqa: FBT001 - as above
+        before, self.welcome = self.job, welcome
+        members = [self.guest.user_id] if welcome else []
+        self.desk.http.put(f"/projects/{self.project_id}/members", json={"members": members}).raise_for_status()
+        told = MembersChanged(project_id=self.project_id).model_dump_json()
+        self.control_plane.run("on_members_changed", told)
+        job = self.job
+        assert job.final or job.people == [self.desk.user_id, *members]
+        assert job.losses == before.losses
+        if job.status in LEASED_STATUSES and job.lease is not None:
+            assert job.lease.user_id in job.people
 
     @rule(seconds=st.sampled_from([1, LEASE_SECONDS - 1, LEASE_SECONDS + 1, 4000]), sweep=st.booleans())
     def time_passes(self, seconds: int, sweep: bool) -> None:  # noqa: FBT001 - as above
@@ -231,6 +263,7 @@ class JobLifecycle(RuleBasedStateMachine):
     def teardown(self) -> None:
         if hasattr(self, "desk"):
             self.desk.http.close()
+            self.guest.http.close()
 
 
 def run(control_plane: LocalControlPlane, *, examples: int, steps: int) -> None:

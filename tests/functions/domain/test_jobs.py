@@ -4,14 +4,15 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from functions.backends.local.document_json import MAX_DOCUMENT_BYTES
 from functions.domain import jobs
 from functions.domain.jobs import LEASED_STATUSES, MAX_EVENTS, NEXT_STATUSES, JobRecord, Lease
 from functions.errors import IllegalState, LeaseHeld, LeaseLost
 from schemas.jobs import FINAL_STATUSES, JobKind, JobStatus
 
 NOW = datetime(2026, 1, 1, tzinfo=UTC)
-WORKER = Lease(holder="worker:w", worker_id="w", token_sha256="a" * 64, seconds=60)
-PERSON = Lease(holder="user:anna", seconds=3600)
+WORKER = Lease(holder="worker:w", user_id="anna", worker_id="w", token_sha256="a" * 64, seconds=60)
+PERSON = Lease(holder="user:anna", user_id="anna", seconds=3600)
 
 
 def job(status: JobStatus = JobStatus.QUEUED, **fields: object) -> JobRecord:
@@ -61,17 +62,40 @@ def test_the_trail_is_bounded_and_so_are_its_texts() -> None:
     record = job()
     for _ in range(MAX_EVENTS):
         record = jobs.claim(record, WORKER, now=NOW)
-        record = jobs.release(record, now=NOW, actor="worker:w", detail="x" * 5000)
+        record = jobs.release(record, now=NOW, actor="worker:w", detail="🎬" * 5000)
 
     assert len(record.events) == MAX_EVENTS
-    assert {len(event.detail or "") for event in record.events} == {0, jobs.MAX_TEXT_LENGTH}
+    assert {len(event.detail or "") for event in record.events} == {0, jobs.MAX_DETAIL_LENGTH}
     assert record.attempt == MAX_EVENTS
+    assert len(record.model_dump_json().encode()) < MAX_DOCUMENT_BYTES / 2
 
 
 @pytest.mark.parametrize("status", sorted(LEASED_STATUSES))
 def test_what_is_held_cannot_be_claimed(status: JobStatus) -> None:
     with pytest.raises(LeaseHeld):
-        jobs.claim(claimed().changed(status=status), WORKER, now=NOW)
+        jobs.claim(claimed().changed(status=status), WORKER.changed(worker_id="other"), now=NOW)
+
+
+def test_a_claim_whose_answer_was_lost_is_answered_again() -> None:
+    later, fresh = NOW + timedelta(seconds=5), WORKER.changed(token_sha256="b" * 64)
+
+    again = jobs.claim(claimed(), fresh, now=later)
+
+    assert (again.attempt, again.lease, len(again.events)) == (1, fresh, len(claimed().events))
+    assert again.lease_expires_at == later + timedelta(seconds=60)
+
+
+@pytest.mark.parametrize("held", [jobs.extend(claimed(), now=NOW), claimed(PERSON)], ids=["heard of", "by hand"])
+def test_who_was_heard_of_has_its_token(held: JobRecord) -> None:
+    with pytest.raises(LeaseHeld):
+        jobs.claim(held, WORKER, now=NOW)
+
+
+def test_a_call_with_the_token_is_to_be_heard_of() -> None:
+    spoke = jobs.as_holder(claimed(), user_id=None, attempt=1, now=NOW, implicit_lease_seconds=3600, max_losses=3)
+
+    with pytest.raises(LeaseHeld):
+        jobs.claim(spoke, WORKER, now=NOW)
 
 
 @pytest.mark.parametrize("status", sorted({*FINAL_STATUSES, JobStatus.PENDING}))
@@ -121,6 +145,43 @@ def test_a_cancel_that_nobody_answered_is_done_at_the_end_of_the_lease() -> None
     done = jobs.expire(asked, now=NOW + timedelta(hours=1), max_losses=3)
 
     assert (done.status, done.losses, done.cancel_reason) == (JobStatus.CANCELLED, 0, "enough")
+
+
+def test_the_third_execution_that_never_claims_was_the_last() -> None:
+    awaited = job(lease_expires_at=NOW, losses=2)
+
+    failed = jobs.expire(awaited, now=NOW, max_losses=3)
+
+    assert (failed.status, failed.error_code, failed.losses) == (JobStatus.FAILED, "worker_lost", 3)
+    assert "never claimed" in str(failed.error_message)
+    assert awaited.lease_view() is None
+
+
+@pytest.mark.parametrize("lease", [WORKER, PERSON], ids=["desk", "by hand"])
+def test_who_no_longer_belongs_to_the_project_loses_the_job(lease: Lease) -> None:
+    taken = jobs.with_people(claimed(lease), ["berta"], now=NOW)
+
+    assert (taken.status, taken.losses, taken.lease, taken.people) == (JobStatus.QUEUED, 0, None, ["berta"])
+
+
+@pytest.mark.parametrize(
+    ("record", "people"),
+    [
+        (job(), ["berta"]),
+        (claimed(), ["berta", "anna"]),
+        (claimed(WORKER.changed(user_id=None)), ["berta"]),
+        (job(JobStatus.COMPLETED, lease=WORKER), ["berta"]),
+    ],
+    ids=["waiting", "still one of them", "in the cloud", "over"],
+)
+def test_all_others_go_on(record: JobRecord, people: list[str]) -> None:
+    assert jobs.with_people(record, people, now=NOW) == record.changed(people=people)
+
+
+def test_cancelling_twice_changes_nothing() -> None:
+    cancelled = jobs.cancel(job(), now=NOW, actor="user:anna", reason="enough")
+
+    assert jobs.cancel(cancelled, now=NOW, actor="user:berta", reason="too") is cancelled
 
 
 def test_a_release_is_no_loss_but_ends_a_cancelled_job() -> None:

@@ -1,10 +1,13 @@
 import io
 import wave
+from collections.abc import Callable
 from typing import Any
 
 import av
 import pytest
 
+from functions.domain.outputs import ISSUED_OUTPUTS
+from functions.ports import Where
 from schemas.events import StorageObject
 from tests.builders import CLIP_BYTES, Desk, put
 from tests.support.control_plane import eventually
@@ -122,3 +125,69 @@ def test_the_facts_come_by_themselves(desk: Desk) -> None:
 
     eventually(lambda: asset(desk, project_id, made["asset_id"])["media"])
     assert asset(desk, project_id, made["asset_id"])["status"] == "ready"
+
+
+def late_asset(desk: Desk, project_id: str) -> dict[str, Any]:
+    ticket = desk.pending_asset(project_id)
+    desk.http.delete(f"/projects/{project_id}/assets/{ticket['asset_id']}").raise_for_status()
+    return ticket
+
+
+def late_render(desk: Desk, project_id: str) -> dict[str, Any]:
+    attempt = desk.claim(project_id, desk.render(project_id, output_filename="a_b.mp4")["job_id"])
+    ticket = attempt.post("upload-url", {}).json()
+    attempt.report("failed").raise_for_status()
+    desk.http.delete(attempt.path).raise_for_status()
+    return dict(ticket)
+
+
+def late_output(desk: Desk, project_id: str) -> dict[str, Any]:
+    ticket = desk.http.post(f"/projects/{project_id}/outputs/upload-url", json={"filename": "a.mp4"}).json()
+    desk.http.delete(f"/projects/{project_id}").raise_for_status()
+    eventually(lambda: not desk.control_plane.documents(ISSUED_OUTPUTS, Where("project_id", "==", project_id)))
+    return dict(ticket)
+
+
+@pytest.mark.parametrize("late", [late_asset, late_render, late_output])
+def test_bytes_that_come_after_the_deletion_are_removed(
+    late: Callable[[Desk, str], dict[str, Any]], desk: Desk
+) -> None:
+    ticket = late(desk, desk.ready_project())
+    name = ticket["gcs_path"].removeprefix("gs://deskrun/")
+
+    put(ticket, CLIP_BYTES).raise_for_status()
+
+    eventually(lambda: desk.control_plane.services.objects.stat(name) is None)
+
+
+def test_a_manifest_that_came_after_its_job_was_deleted_is_removed(quiet_desk: Desk) -> None:
+    project_id = quiet_desk.ready_project()
+    job = quiet_desk.render(project_id)
+    quiet_desk.http.delete(f"/projects/{project_id}/renders/{job['job_id']}").raise_for_status()
+    objects = quiet_desk.control_plane.services.objects
+    objects.write(job["manifest_path"], io.BytesIO(b"{}"), content_type="application/json")
+
+    finalize(quiet_desk, job["manifest_path"], "application/json")
+
+    assert objects.stat(job["manifest_path"]) is None
+
+
+def test_what_has_a_record_stays_and_so_does_what_never_has_one(quiet_desk: Desk) -> None:
+    project_id = quiet_desk.ready_project()
+    pending = quiet_desk.pending_asset(project_id)
+    attempt = quiet_desk.claim(project_id, quiet_desk.render(project_id)["job_id"])
+    output = attempt.post("upload-url", {}).json()
+    shared = quiet_desk.share(project_id)
+    issued = quiet_desk.http.post(f"/projects/{project_id}/outputs/upload-url", json={"filename": "a.mp4"}).json()
+    for ticket in (pending, output, issued):
+        put(ticket, CLIP_BYTES).raise_for_status()
+    objects = quiet_desk.control_plane.services.objects
+    objects.write(f"{project_id}/elsewhere/a.mp4", io.BytesIO(b"x"), content_type="video/mp4")
+    paths = [ticket["gcs_path"] for ticket in (pending, output, issued)]
+    paths += [shared["video_url"], f"gs://deskrun/{project_id}/manifests/{attempt.job_id}.json"]
+    paths.append(f"gs://deskrun/{project_id}/elsewhere/a.mp4")
+
+    for path in paths:
+        finalize(quiet_desk, path, "video/mp4")
+
+    assert [path for path in paths if objects.stat(path.removeprefix("gs://deskrun/")) is None] == []

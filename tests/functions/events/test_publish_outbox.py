@@ -4,6 +4,7 @@ import pytest
 
 from functions.domain.outbox import OUTBOX
 from functions.errors import Unavailable
+from functions.events import publish_outbox
 from functions.events.publish_outbox import GRACE_SECONDS
 from schemas.events import Topic
 from tests.builders import Desk
@@ -68,3 +69,46 @@ def test_one_failure_ends_the_attempts_on_that_topic_only(quiet_desk: Desk, monk
         quiet_desk.control_plane.run("publish_outbox")
 
     assert sorted(tried) == [Topic.DOORBELLS, Topic.PROJECT_DELETED]
+
+
+def test_a_failure_of_any_kind_leaves_the_answer_to_what_was_committed(
+    quiet_desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def refuse(topic: Topic, data: str, attributes: object) -> None:
+        if topic is Topic.DOORBELLS:
+            raise PermissionError("the service account may not publish")
+
+    project_id = quiet_desk.ready_project()
+    with monkeypatch.context() as patched:
+        patched.setattr(quiet_desk.control_plane.services.bus, "publish", refuse)
+        job_id = quiet_desk.render(project_id)["job_id"]
+
+    assert waiting(quiet_desk, job_id) == 1
+    assert "publish_deferred" in [getattr(record, "event", None) for record in caplog.records]
+
+
+def test_what_piles_up_on_one_topic_does_not_hide_the_others(quiet_desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    publish = quiet_desk.control_plane.services.bus.publish
+
+    def refuse_doorbells(topic: Topic, data: str, attributes: dict[str, str]) -> None:
+        if topic is Topic.DOORBELLS:
+            raise Unavailable
+        publish(topic, data, attributes)
+
+    def refuse(topic: Topic, data: str, attributes: object) -> None:
+        raise Unavailable
+
+    bus = quiet_desk.control_plane.services.bus
+    with monkeypatch.context() as patched:
+        patched.setattr(publish_outbox, "MAX_MESSAGES_PER_TOPIC", 3)
+        patched.setattr(bus, "publish", refuse)
+        project_id = quiet_desk.ready_project(members=["a", "b", "c"])
+        job_id = quiet_desk.render(project_id)["job_id"]
+        quiet_desk.http.delete(f"/projects/{project_id}").raise_for_status()
+        quiet_desk.control_plane.pass_seconds(GRACE_SECONDS + 1)
+        patched.setattr(bus, "publish", refuse_doorbells)
+        quiet_desk.control_plane.run("publish_outbox")
+
+        left = [m["topic"] for m in quiet_desk.control_plane.documents(OUTBOX) if project_id in m["data"]]
+        assert left == [Topic.DOORBELLS.value] * 4
+        assert waiting(quiet_desk, job_id) == 4

@@ -159,6 +159,7 @@ def test_a_truncated_output_never_completes_a_render(desk: Desk) -> None:
     }
 
     by_size = attempt.report("completed", 100, **whole)
+    put(ticket, CLIP_BYTES[:-1]).raise_for_status()  # the first ones were removed
     by_checksum = attempt.report("completed", 100, **{**whole, "output_size_bytes": len(CLIP_BYTES) - 1})
 
     assert [a.json()["code"] for a in (by_size, by_checksum)] == ["upload_mismatch", "upload_mismatch"]

@@ -74,3 +74,33 @@ def test_a_wrong_announcement_creates_nothing(
     if pointer:
         assert pointer in [error["pointer"] for error in answer.json()["errors"]]
     assert desk.http.get(f"/projects/{project_id}/assets").json()["total"] == 0
+
+
+@pytest.mark.parametrize("resumable", [False, True], ids=["one PUT", "session"])
+@pytest.mark.parametrize("plane", ["control_plane", "google_control_plane"])
+def test_the_same_request_again_starts_again_until_it_is_completed(
+    plane: str,
+    resumable: bool,  # noqa: FBT001
+    request: pytest.FixtureRequest,
+) -> None:
+    desk = Desk(request.getfixturevalue(plane))
+    project_id = desk.project()
+    body = {"filename": "a.mp4", "content_type": "video/mp4", "size_bytes": len(CLIP_BYTES), "resumable": resumable}
+
+    def ticket() -> dict[str, Any]:
+        path, headers = f"/projects/{project_id}/assets/upload-url", {"Idempotency-Key": "again"}
+        answer = desk.http.post(path, json=body, headers=headers)
+        assert answer.status_code == 200, answer.text
+        return dict(answer.json())
+
+    put(ticket(), CLIP_BYTES[::-1]).raise_for_status()
+    second = ticket()
+    put(second, CLIP_BYTES).raise_for_status()
+    path = f"/projects/{project_id}/assets/{second['asset_id']}"
+    done = desk.http.post(f"{path}/complete", json={"crc32c": crc32c_of(CLIP_BYTES)})
+    late = ticket()
+
+    assert done.json()["asset"]["status"] == "ready"
+    assert put(late, CLIP_BYTES[::-1]).status_code == 412
+    url = desk.http.get(f"{path}/download").json()["url"]
+    assert httpx.get(url, trust_env=False).content == CLIP_BYTES

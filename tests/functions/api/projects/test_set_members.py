@@ -1,3 +1,8 @@
+import pytest
+
+from functions.domain.outbox import OUTBOX
+from functions.errors import Unavailable
+from schemas.events import Topic
 from tests.builders import Desk
 
 
@@ -39,3 +44,17 @@ def test_open_jobs_are_offered_to_who_belongs_now(desk: Desk, stranger: Desk) ->
     desk.http.put(f"/projects/{project_id}/members", json={"members": [stranger.user_id]}).raise_for_status()
     waiting = stranger.http.post(heartbeat, json={"free_slots": 1, "wait_seconds": 20}).json()["waiting"]
     assert [job["job_id"] for job in waiting] == [job_id]
+
+
+def test_a_change_whose_announcement_failed_is_announced_later(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    project_id = desk.project()
+
+    def refuse(topic: Topic, data: str, attributes: object) -> None:
+        raise Unavailable
+
+    with monkeypatch.context() as patched:
+        patched.setattr(desk.control_plane.services.bus, "publish", refuse)
+        desk.http.put(f"/projects/{project_id}/members", json={"members": ["a"]}).raise_for_status()
+
+    (left,) = [m for m in desk.control_plane.documents(OUTBOX) if project_id in m["data"]]
+    assert left["topic"] == Topic.MEMBERS_CHANGED.value

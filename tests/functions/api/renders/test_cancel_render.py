@@ -66,6 +66,16 @@ def test_a_desk_that_died_cannot_answer(desk: Desk) -> None:
     assert desk.job(attempt.project_id, attempt.job_id)["status"] == "cancelled"
 
 
+def test_a_repeated_cancel_is_200_and_changes_nothing(desk: Desk) -> None:
+    project_id = desk.ready_project()
+    path = f"/projects/{project_id}/renders/{desk.render(project_id)['job_id']}"
+
+    first = desk.http.post(f"{path}/cancel", json={"reason": "typing mistake"})
+    again = desk.http.post(f"{path}/cancel", json={"reason": "the answer was lost"})
+
+    assert (again.status_code, again.json()) == (200, first.json())
+
+
 def test_what_is_over_is_409(desk: Desk) -> None:
     attempt = claimed(desk)
     attempt.report("failed").raise_for_status()

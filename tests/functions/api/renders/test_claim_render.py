@@ -37,6 +37,20 @@ def test_one_of_many_wins(desk: Desk) -> None:
     assert desk.job(project_id, job_id)["attempt"] == 1
 
 
+def test_a_worker_whose_answer_was_lost_gets_the_same_attempt_again(desk: Desk) -> None:
+    project_id, worker_id = desk.ready_project(), desk.worker()
+    job_id = desk.render(project_id)["job_id"]
+    lost = desk.claim(project_id, job_id, worker_id)
+
+    again = desk.claim(project_id, job_id, worker_id)
+
+    assert (again.number, again.token != lost.token) == (1, True)
+    assert lost.report("processing", 1).json()["code"] == "lease_lost"
+    again.report("processing", 1).raise_for_status()
+    refused = desk.http.post(f"{again.path}/claim", json={"worker_id": worker_id})
+    assert (refused.status_code, refused.json()["code"]) == (409, "lease_held")
+
+
 def test_a_job_that_is_over_cannot_be_claimed(desk: Desk) -> None:
     project_id = desk.ready_project()
     job_id = desk.render(project_id)["job_id"]

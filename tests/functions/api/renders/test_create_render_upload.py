@@ -1,6 +1,9 @@
+from pathlib import Path
+
 import pytest
 
-from tests.builders import CLIP_BYTES, Desk, put
+from tests.builders import CLIP_BYTES, Desk, crc32c_of, put
+from tests.support.control_plane import LocalControlPlane
 
 
 def test_the_answer_is_the_guides_and_the_name_the_servers(desk: Desk) -> None:
@@ -84,3 +87,35 @@ def test_a_resumable_upload_of_the_presets_type(desk: Desk) -> None:
 
     assert ticket["resumable"] is True
     assert put(ticket, CLIP_BYTES).json()["contentType"] == "video/webm"
+
+
+@pytest.mark.parametrize("resumable", [False, True], ids=["one PUT", "session"])
+@pytest.mark.parametrize("plane", ["control_plane", "google_control_plane"])
+def test_who_asks_again_starts_again(plane: str, resumable: bool, request: pytest.FixtureRequest) -> None:  # noqa: FBT001
+    desk = Desk(request.getfixturevalue(plane))
+    project_id = desk.ready_project()
+    attempt = desk.claim(project_id, desk.render(project_id)["job_id"])
+    body = {"size_bytes": len(CLIP_BYTES), "resumable": resumable}
+    wrong = attempt.post("upload-url", body).json()
+    put(wrong, CLIP_BYTES[::-1]).raise_for_status()
+
+    answer = attempt.post("upload-url", {**body, "crc32c": crc32c_of(CLIP_BYTES)})
+
+    assert answer.status_code == 200, answer.text
+    put(answer.json(), CLIP_BYTES).raise_for_status()
+    completed = attempt.report("completed", 100, output_crc32c=crc32c_of(CLIP_BYTES))
+    assert completed.json()["status"] == "completed"
+
+
+def test_a_put_of_unknown_size_has_the_limit(tmp_path: Path) -> None:
+    with LocalControlPlane(tmp_path, max_output_bytes=len(CLIP_BYTES)) as limited:
+        desk = Desk(limited)
+        project_id = desk.ready_project()
+        attempt = desk.claim(project_id, desk.render(project_id)["job_id"])
+        tickets = [
+            attempt.post("upload-url", {}).json(),
+            desk.http.post(f"/projects/{project_id}/outputs/upload-url", json={"filename": "a.mp4"}).json(),
+        ]
+
+        assert [put(ticket, CLIP_BYTES + b"!").status_code for ticket in tickets] == [413, 413]
+        assert [put(ticket, CLIP_BYTES).status_code for ticket in tickets] == [200, 200]

@@ -1,6 +1,7 @@
 import httpx
+import pytest
 
-from tests.builders import CLIP_BYTES, Desk, put
+from tests.builders import CLIP_BYTES, Desk, crc32c_of, put, same_crc32c
 
 
 def test_a_signed_url_of_the_finished_output(desk: Desk) -> None:
@@ -18,14 +19,19 @@ def test_a_signed_url_of_the_finished_output(desk: Desk) -> None:
     assert "my%20cut.mp4" in answer.headers["content-disposition"]
 
 
-def test_bytes_that_were_replaced_afterwards_are_not_given_out(desk: Desk) -> None:
+FORGED = same_crc32c(CLIP_BYTES)
+
+
+@pytest.mark.parametrize("others", [b"something else", FORGED], ids=["others", "same size and crc32c"])
+def test_bytes_that_were_replaced_afterwards_are_not_given_out(others: bytes, desk: Desk) -> None:
+    assert (FORGED != CLIP_BYTES, crc32c_of(FORGED)) == (True, crc32c_of(CLIP_BYTES))
     project_id = desk.ready_project()
     path = f"/projects/{project_id}/renders/{desk.render(project_id)['job_id']}"
     ticket = desk.http.post(f"{path}/upload-url").json()  # by hand: the URL knows no size and takes any PUT
     put(ticket, CLIP_BYTES).raise_for_status()
     body = {"job_id": path.rpartition("/")[2], "status": "completed", "progress": 100}
     desk.http.post(f"{path}/webhook", json=body).raise_for_status()
-    put(ticket, b"something else").raise_for_status()
+    put(ticket, others).raise_for_status()
 
     answer = desk.http.get(f"{path}/download")
 

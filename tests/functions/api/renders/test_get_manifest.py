@@ -1,7 +1,7 @@
 import httpx
 
 from schemas.renders import RenderManifest
-from tests.builders import Desk
+from tests.builders import Desk, clip, external, timeline, track
 
 
 def test_the_answer_is_the_guides(desk: Desk) -> None:
@@ -31,3 +31,31 @@ def test_a_lease_token_is_enough_as_long_as_it_is_the_current_one(desk: Desk) ->
 
     stale = desk.http.get(f"{attempt.path}/manifest", headers={"X-Lease-Token": attempt.token})
     assert (stale.status_code, stale.json()["code"]) == (409, "lease_lost")
+
+
+def test_a_manifest_that_was_never_written_is_made_of_what_the_job_pins(desk: Desk) -> None:
+    project_id = desk.project()
+    asset = desk.asset(project_id)
+    desk.save_timeline(project_id, timeline(track(clip(external(asset["asset_id"])))))
+    job = desk.render(project_id, start_frame=1, end_frame=9)
+    desk.save_timeline(project_id)
+    path = f"/projects/{project_id}/renders/{job['job_id']}/manifest"
+    written = httpx.get(desk.http.get(path).json()["manifest_url"], trust_env=False).content
+    desk.control_plane.services.objects.delete(job["manifest_path"])
+
+    answer = httpx.get(desk.http.get(path).json()["manifest_url"], trust_env=False)
+
+    assert (answer.status_code, answer.content) == (200, written)
+
+
+def test_a_manifest_whose_media_are_gone_cannot_be_made(desk: Desk) -> None:
+    project_id = desk.project()
+    asset = desk.asset(project_id)
+    desk.save_timeline(project_id, timeline(track(clip(external(asset["asset_id"])))))
+    job = desk.render(project_id)
+    desk.control_plane.services.objects.delete(job["manifest_path"])
+    desk.http.delete(f"/projects/{project_id}/assets/{asset['asset_id']}").raise_for_status()
+
+    answer = desk.http.get(f"/projects/{project_id}/renders/{job['job_id']}/manifest")
+
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_timeline")

@@ -158,3 +158,24 @@ def test_a_wrong_field_is_422(body: dict[str, object], pointer: str, attempt: At
 
     assert answer.status_code == 422
     assert [error["pointer"] for error in answer.json()["errors"]] == [pointer]
+
+
+@pytest.mark.parametrize("lie", [{"output_crc32c": "AAAAAA=="}, {"output_size_bytes": 1}])
+def test_bytes_that_are_not_what_was_reported_can_be_sent_again(
+    lie: dict[str, object], attempt: Attempt, desk: Desk
+) -> None:
+    told = attempt.upload()
+
+    refused = attempt.report("completed", 100, **{**told, **lie})
+
+    assert (refused.status_code, refused.json()["code"]) == (409, "upload_mismatch")
+    assert attempt.report("completed", 100, **told).json()["code"] == "upload_missing"
+    assert attempt.report("completed", 100, **attempt.upload()).json()["status"] == "completed"
+
+
+def test_a_late_lie_removes_nothing(attempt: Attempt, desk: Desk) -> None:
+    told = attempt.upload()
+    attempt.report("completed", 100, **told).raise_for_status()
+
+    assert attempt.report("completed", 100, **{**told, "output_size_bytes": 1}).status_code == 200
+    assert desk.http.get(f"{attempt.path}/download").status_code == 200

@@ -5,6 +5,9 @@ from typing import Any
 import httpx
 import pytest
 
+from functions.domain.projects import PROJECTS
+from functions.domain.renders import RenderRecord
+from functions.ports import Transaction
 from tests.builders import Attempt, Desk
 
 ANSWER_SECONDS = 30
@@ -79,6 +82,41 @@ def test_jobs_of_others_are_never_offered(desk: Desk, stranger: Desk) -> None:
     stranger.render(stranger.ready_project())
 
     assert beat(desk, desk.worker(), free_slots=64)["waiting"] == []
+
+
+def test_jobs_that_could_not_be_claimed_do_not_keep_others_from_being_offered(desk: Desk, stranger: Desk) -> None:
+    """What tells a job of its project's end or of its members comes later, and need not come soon."""
+    gone, left, theirs = desk.ready_project(), stranger.ready_project(members=[desk.user_id]), desk.ready_project()
+    for project_id in (gone, left):
+        (desk if project_id == gone else stranger).render(project_id)
+    job_id = desk.render(theirs)["job_id"]
+
+    def change(tx: Transaction) -> None:
+        project = tx.get(PROJECTS, left)
+        assert project is not None
+        tx.delete(PROJECTS, gone)
+        tx.put(PROJECTS, left, {**project, "people": [stranger.user_id]})
+
+    desk.control_plane.services.documents.transaction(change)
+
+    assert [job["job_id"] for job in beat(desk, desk.worker(), free_slots=1)["waiting"]] == [job_id]
+
+
+def test_a_job_that_cannot_be_expired_does_not_cost_the_heartbeat(
+    attempt: Attempt, desk: Desk, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    desk.control_plane.pass_seconds(desk.control_plane.settings.lease_seconds + 1)
+    worker_id = desk.worker()
+
+    def broken(document: dict[str, object]) -> object:
+        raise ValueError("a record of a later version")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(RenderRecord, "load", staticmethod(broken))
+        assert beat(desk, worker_id, free_slots=1)["waiting"] == []
+
+    assert "lease_expiry_failed" in [getattr(record, "event", None) for record in caplog.records]
+    assert [job["job_id"] for job in beat(desk, worker_id, free_slots=1)["waiting"]] == [attempt.job_id]
 
 
 def test_a_desk_that_asks_need_not_wait_for_the_schedule(attempt: Attempt, desk: Desk) -> None:

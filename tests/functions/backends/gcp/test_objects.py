@@ -9,7 +9,7 @@ import pytest
 
 from functions.backends.gcp import objects
 from functions.backends.gcp.objects import CHUNK_BYTES, READ_BYTES, GcsObjectStore
-from functions.errors import IllegalState, NotFound, Unavailable
+from functions.errors import NotFound, Unavailable
 from functions.ports import UploadBinding
 from functions.settings import Settings
 from tests.functions.backends.gcp.conftest import GcpSettings
@@ -76,17 +76,6 @@ def test_a_session_is_bound_to_size_and_checksum_by_the_server(object_store: Gcs
 def test_a_session_needs_a_type_and_a_size(object_store: GcsObjectStore, binding: UploadBinding) -> None:
     with pytest.raises(ValueError, match="content type and a size"):
         object_store.start_resumable(NAME, binding)
-
-
-def test_a_session_never_replaces_an_object(object_store: GcsObjectStore) -> None:
-    object_store.write(NAME, BytesIO(b"there"), content_type="text/plain")
-
-    with pytest.raises(IllegalState):
-        object_store.start_resumable(NAME, BOUND)
-
-    info = object_store.stat(NAME)
-    assert info is not None
-    assert info.content_type == "text/plain"
 
 
 def test_a_download_keeps_the_name_a_person_gave_it(object_store: GcsObjectStore) -> None:

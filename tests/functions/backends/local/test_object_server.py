@@ -18,7 +18,7 @@ from functions.backends.local import staged_file
 from functions.backends.local.database import Database
 from functions.backends.local.object_server import routes
 from functions.backends.local.objects import FolderObjectStore
-from functions.ports import UploadBinding
+from functions.ports import RESUMABLE_SECONDS, UploadBinding
 from schemas.errors import Problem
 from tests.contract.loopback import free_socket, serving
 from tests.contract.upload_checks import QUANTUM_BYTES, crc32c, eventually, pattern, put_and_hang_up
@@ -117,16 +117,18 @@ def test_a_client_that_leaves_leaves_no_file(store: FolderObjectStore, http: htt
     assert eventually(lambda: len(files(store.folder)) == 1)
 
 
-def test_a_session_lasts_a_day(store: FolderObjectStore, http: httpx.Client, clock: MovableClock) -> None:
+def test_a_session_lasts_as_long_as_its_ticket_says(
+    store: FolderObjectStore, http: httpx.Client, clock: MovableClock
+) -> None:
     url = store.start_resumable("a", BOUND).url
     first = http.put(url, content=DATA[:QUANTUM_BYTES], headers={"Content-Range": f"bytes 0-{QUANTUM_BYTES - 1}/*"})
     assert first.status_code == 308
-    clock.offset += timedelta(hours=23)
+    clock.offset += timedelta(seconds=RESUMABLE_SECONDS - 60)
     store.sweep()
     assert (
         http.put(url, headers={"Content-Range": f"bytes */{TOTAL}"}).headers["range"] == f"bytes=0-{QUANTUM_BYTES - 1}"
     )
-    clock.offset += timedelta(hours=2)
+    clock.offset += timedelta(seconds=61)
     gone = problem(http.put(url, headers={"Content-Range": f"bytes */{TOTAL}"}))
     assert (gone.status, gone.code) == (410, "not_found")
     store.sweep()
@@ -214,6 +216,15 @@ def test_an_upload_larger_than_the_disk_is_refused_at_once(store: FolderObjectSt
         line.sendall("\r\n".join(head).encode() + b"\r\n\r\n")
         assert line.recv(65536).startswith(b"HTTP/1.1 507")
     assert files(store.folder) == []
+
+
+def test_a_put_of_unknown_size_ends_at_the_limit(store: FolderObjectStore, http: httpx.Client) -> None:
+    signed = store.sign_upload("a", UploadBinding(max_bytes=TOTAL), expires_seconds=60)
+    for body in (DATA + b"x", iter([DATA, b"x"])):
+        refused = problem(http.put(signed.url, content=body))
+        assert (refused.status, refused.code) == (413, "too_large")
+    assert files(store.folder) == []
+    assert http.put(signed.url, content=iter([DATA])).status_code == 200
 
 
 @contextmanager

@@ -16,8 +16,9 @@ import pytest
 
 from functions.backends.local.database import Database
 from functions.backends.local.objects import FolderObjectStore
+from functions.backends.local.staged_file import StagedFile
 from functions.errors import Contention
-from functions.ports import ObjectInfo, UploadBinding
+from functions.ports import RESUMABLE_SECONDS, ObjectInfo, UploadBinding
 from tests.functions.backends.local.object_service import open_store
 from tests.support.clock import MovableClock
 
@@ -133,6 +134,17 @@ def test_a_damaged_store_says_so(make_store: MakeStore) -> None:
         pass
 
 
+def test_what_is_gone_from_the_disk_is_no_object_and_in_nobodys_way(make_store: MakeStore) -> None:
+    store = make_store()
+    write(store, "a")
+    files(store)[0].unlink()
+    assert store.stat("a") is None
+    staged = StagedFile.create(store.folder)
+    staged.write(b"again")
+    published = store.publish("a", staged, UploadBinding("video/mp4", 5))
+    assert store.stat("a") == published
+
+
 def test_names_never_reach_the_disk(make_store: MakeStore, tmp_path: Path) -> None:
     store = make_store()
     before = {path for path in tmp_path.rglob("*") if path.is_file()}
@@ -181,7 +193,7 @@ def test_sweeping_removes_what_nobody_uses_and_nothing_else(make_store: MakeStor
         os.utime(path, (old, old))
     store.sweep()
     assert set(files(store)) == in_use | {fresh}
-    clock.offset += timedelta(days=1, minutes=1)
+    clock.offset += timedelta(seconds=RESUMABLE_SECONDS + 60)
     store.sweep()
     with store.open("kept") as stream:
         assert stream.read() == b"kept"
