@@ -8,10 +8,10 @@ PINS := grep -v '^ *\#' requirements/dev.lock
 unexport PIP_CONSTRAINT PIP_DRY_RUN PIP_IGNORE_INSTALLED PIP_NO_BINARY PIP_NO_DEPS PIP_ONLY_BINARY PIP_PREFIX
 unexport PIP_PYTHON PIP_REQUIRE_HASHES PIP_REQUIREMENT PIP_ROOT PIP_TARGET PIP_USER PYTHONHOME PYTHONPATH
 
-.PHONY: help setup demo test check bench bundle docs lock clean environment project
+.PHONY: help setup demo test check bench bench-render bundle docs lock clean environment project
 
 help: ## Show this list
-	@awk -F ': .*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
+	@awk -F ': .*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' $(firstword $(MAKEFILE_LIST))
 
 setup: ## Make .venv from the hash-pinned lock, if it is not there or the lock changed
 	@.venv/bin/python -c "" 2>/dev/null && $(PINS) | cmp -s - .venv/pins || $(MAKE) --silent environment
@@ -31,6 +31,9 @@ check: setup ## Lint, formatting, types, import rules, locks
 
 bench: setup ## Measure latency, throughput and cold start, each beside its peer
 	@.venv/bin/python -m tests.bench
+
+bench-render: setup ## Measure renders beside one ffmpeg pass and other renderers; ARGS="--rounds 1 --clips 6"
+	@.venv/bin/python -m tests.bench.render $(ARGS)
 
 bundle: setup ## Stage build/functions, which every function is deployed from
 	@.venv/bin/python -m infra.bundle

@@ -126,6 +126,22 @@ class Timeline(OtioNode):
         """Every clip with its JSON pointer, in document order, nested ones included."""
         yield from _clips_below(self.tracks, "/tracks")
 
+    def assets(self) -> Iterator[tuple[str, str]]:
+        """JSON pointer and asset id of all that names one: the media of clips, the fonts of texts, caption files."""
+        for pointer, clip in self.clips():
+            reference = clip.active_reference
+            if reference is not None:
+                parameters = (reference.model_extra or {}).get("parameters")
+                font = parameters.get("font_asset_id") if isinstance(parameters, dict) else None
+                named = (asset_id_of(reference), _asset_id_or_none(font))
+                yield from ((pointer, asset_id) for asset_id in named if asset_id is not None)
+        ours = self.metadata.get("deskrun")
+        captions = ours.get("captions") if isinstance(ours, dict) else None
+        for index, file in enumerate(captions if isinstance(captions, list) else []):
+            asset_id = _asset_id_or_none(file.get("asset_id") if isinstance(file, dict) else None)
+            if asset_id is not None:
+                yield f"/metadata/deskrun/captions/{index}", asset_id
+
 
 def _clips_below(parent: Stack | Track, pointer: str) -> Iterator[tuple[str, Clip]]:
     for index, child in enumerate(parent.children):
@@ -149,8 +165,12 @@ def asset_id_of(reference: MediaReference) -> str | None:
     if not isinstance(declared, str):
         url = extra.get("target_url")
         declared = url.removeprefix("asset:") if isinstance(url, str) and url.startswith("asset:") else None
+    return _asset_id_or_none(declared)
+
+
+def _asset_id_or_none(value: Any) -> str | None:
     try:
-        return _asset_id.validate_python(declared)
+        return _asset_id.validate_python(value)
     except ValidationError:
         return None
 

@@ -30,6 +30,7 @@ from worker.errors import ControlPlaneError, Gone
 from worker.heartbeat import SHORTEST_POLL_SECONDS, Heartbeat
 from worker.logs import Event
 from worker.processes import kill_leftovers
+from worker.render.cache import SegmentCache
 from worker.render.errors import RenderError
 from worker.render.ffmpeg import Ffmpeg, find_ffmpeg, working_encoders
 from worker.render_work import Tools
@@ -64,7 +65,8 @@ async def run_daemon(settings: Settings, token_provider: TokenProvider) -> int:
                 await asyncio.to_thread(overrides.start)
                 try:
                     assets = AssetResolver(control_plane, cache, overrides)
-                    tools = Tools(control_plane, transfers, assets, ffmpeg, settings.render_threads)
+                    pieces = SegmentCache(settings.render_cache_dir, max_bytes=settings.render_cache_max_bytes)
+                    tools = Tools(control_plane, transfers, assets, ffmpeg, settings.render_threads, pieces)
                     await Daemon(settings, tools).run()
                 finally:
                     overrides.stop()

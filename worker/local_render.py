@@ -24,6 +24,8 @@ from worker.render.errors import RenderError
 MAX_SOURCE_BYTES = 64 * 1024 * 1024
 """Far above any hand-made cut; a video given by mistake is not read into memory."""
 
+_URL_FIELDS = {"ExternalReference": "target_url", "ImageSequenceReference": "target_url_base"}
+
 
 @dataclass(frozen=True)
 class RenderOptions:
@@ -107,31 +109,33 @@ def _manifest(document: dict[str, Any], source: Path, options: RenderOptions) ->
 
 def _make_media_absolute(timeline: dict[str, Any], folder: Path, assets: set[str]) -> None:
     """Turn ``target_url`` of every reference to a file, not an asset, into an absolute path, in place."""
-    for reference in _external_references(timeline):
-        url = reference.get("target_url")
-        if isinstance(url, str) and url not in assets and _names_file(reference):
-            reference["target_url"] = str(_local_path(url, folder))
+    for reference, name in _external_references(timeline):
+        url = reference.get(name)
+        if isinstance(url, str) and url not in assets and _names_file(reference, url):
+            reference[name] = str(_local_path(url, folder))
 
 
-def _external_references(timeline: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _external_references(timeline: dict[str, Any]) -> Iterator[tuple[dict[str, Any], str]]:
+    """Every reference to files, and which of its fields says where they are."""
     waiting: list[Any] = [timeline]
     while waiting:
         node = waiting.pop()
         if isinstance(node, list):
             waiting.extend(node)
         elif isinstance(node, dict):
-            if str(node.get("OTIO_SCHEMA", "")).startswith("ExternalReference."):
-                yield node
+            kind = str(node.get("OTIO_SCHEMA", "")).partition(".")[0]
+            if kind in _URL_FIELDS:
+                yield node, _URL_FIELDS[kind]
             else:
                 waiting.extend(node.values())
 
 
-def _names_file(reference: dict[str, Any]) -> bool:
+def _names_file(reference: dict[str, Any], url: str) -> bool:
     try:
         asset_id = asset_id_of(MediaReference.model_validate(reference))
     except ValidationError:
         return False  # the renderer says what is wrong with it
-    scheme = urlsplit(reference["target_url"]).scheme
+    scheme = urlsplit(url).scheme
     return asset_id is None and (len(scheme) <= 1 or scheme == "file")  # one letter is a Windows drive
 
 

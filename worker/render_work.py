@@ -23,6 +23,7 @@ from worker.control_plane import ControlPlane
 from worker.errors import ControlPlaneError, TicketExpired
 from worker.logs import Event
 from worker.progress import FETCHED_PERCENT, RENDERED_PERCENT, UPLOADED_PERCENT, within
+from worker.render.cache import SegmentCache
 from worker.render.engine import RenderUpdate, render
 from worker.render.ffmpeg import Ffmpeg
 from worker.retries import retrying
@@ -53,6 +54,7 @@ class Tools:
     assets: AssetResolver
     ffmpeg: Ffmpeg
     render_threads: int | None
+    pieces: SegmentCache
 
 
 class RenderWork:
@@ -126,6 +128,7 @@ class RenderWork:
             ffmpeg=self._tools.ffmpeg,
             on_update=self._on_render,
             threads=self._tools.render_threads,
+            cache=self._tools.pieces,
         )
         rendered = RenderedOutput(file_name=output.name, size_bytes=result.size_bytes, crc32c=result.crc32c)
         self._enter(JobPhase.UPLOADING, output=rendered, was_uploading=True)

@@ -43,6 +43,8 @@ class Settings(BaseSettings):
     """Folders whose files are used in place of downloads; in the environment separated as in ``PATH``."""
     cache_max_bytes: ByteSize = ByteSize(20 * 1024**3)
     """Upper limit of the asset cache; also ``"20GiB"``. Files that a running job needs are never evicted."""
+    render_cache_max_bytes: ByteSize = ByteSize(10 * 1024**3)
+    """Upper limit of the encoded pieces that later renders are put together from; also ``"10GiB"``."""
     ffmpeg: Path | None = Field(default=None, validation_alias=AliasChoices("DESKRUN_FFMPEG", "RENDER_FFMPEG"))
     """The ffmpeg to use (also ``RENDER_FFMPEG``), else the one installed with deskrun, else the machine's."""
     render_threads: Annotated[int, Field(ge=1, le=256)] | None = None
@@ -51,6 +53,11 @@ class Settings(BaseSettings):
     """How long running jobs may go on after SIGTERM before their leases are handed back."""
     log_format: Literal["text", "json"] = "text"
     """How log records look on standard error."""
+
+    @property
+    def render_cache_dir(self) -> Path:
+        """Where the encoded pieces are; every render of this desk shares it."""
+        return self.data_dir / "render-cache"
 
     @field_validator("override_dirs", mode="before")
     @classmethod

@@ -31,12 +31,10 @@ def object_name(project_id: str, sha256: str) -> str:
 
 
 def referenced_assets(timeline: Timeline) -> dict[str, list[str]]:
-    """Asset ids in use, each with the JSON pointers of the clips that use it."""
+    """Asset ids in use, each with the JSON pointers of the clips and caption files that use it."""
     found: dict[str, list[str]] = {}
-    for pointer, clip in timeline.clips():
-        asset_id = asset_id_of(clip.active_reference) if clip.active_reference else None
-        if asset_id is not None:
-            found.setdefault(asset_id, []).append(pointer)
+    for pointer, asset_id in timeline.assets():
+        found.setdefault(asset_id, []).append(pointer)
     return found
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from tests.project.source_tree import ROOT, text
 
-TARGETS = re.findall(r"^([a-z]+):", text("Makefile"), re.MULTILINE)
+TARGETS = re.findall(r"^([a-z-]+):", text("Makefile"), re.MULTILINE)
 STEPS_OF_SETUP = {"environment", "project"}
 
 
@@ -38,7 +38,7 @@ def _pretend_to_be_set_up(clone: Path) -> None:
 
 
 def test_make_alone_lists_every_command(clone: Path) -> None:
-    listed = re.findall(r"^  make ([a-z]+) +\S", _make(clone).stdout, re.MULTILINE)
+    listed = re.findall(r"^  make ([a-z-]+) +\S", _make(clone).stdout, re.MULTILINE)
     assert sorted(listed) == sorted(set(TARGETS) - STEPS_OF_SETUP)
 
 

@@ -63,10 +63,10 @@ class MediaShelf:
             self.run([*inputs, *options, f"file:{path}"])
         return path
 
-    def run(self, arguments: Sequence[str]) -> None:
+    def run(self, arguments: Sequence[str], *, timeout_seconds: float = 60) -> None:
         """Run ffmpeg; fails with what it said."""
         command = [str(self.ffmpeg.path), "-hide_banner", "-nostdin", "-v", "error", "-y", *arguments]
-        done = subprocess.run(command, capture_output=True, check=False, text=True, timeout=60)
+        done = subprocess.run(command, capture_output=True, check=False, text=True, timeout=timeout_seconds)
         assert done.returncode == 0, done.stderr
 
 

@@ -21,9 +21,10 @@ from worker.settings import Settings
 
 def remains(data_dir: Path) -> list[str]:
     """What is in the data folder beside what may always be there."""
-    expected = {"daemon.lock", "state.json", "jobs"}
-    files = [path.relative_to(data_dir) for path in data_dir.rglob("*")]
-    return sorted(str(path) for path in files if path.parts[0] != "cache" and str(path) not in expected)
+    expected = {"daemon.lock", "state.json", "jobs", "render-cache", "render-cache/renders"}
+    kept = ("cache/", "render-cache/pieces", "render-cache/ledger.sqlite3")
+    files = [path.relative_to(data_dir).as_posix() for path in data_dir.rglob("*")]
+    return sorted(name for name in files if not f"{name}/".startswith(kept) and name not in expected)
 
 
 def encoders_below(data_dir: Path) -> list[int]:

@@ -19,6 +19,7 @@ from worker.cli.doctor import doctor_command
 from worker.cli.failures import CommandError, ExitCode, explained
 from worker.cli.jobs import jobs_app
 from worker.cli.login import login_command, logout_command, whoami_command
+from worker.cli.plan import plan_command
 from worker.cli.projects import projects_app, timeline_app
 from worker.cli.render import render_command
 from worker.cli.share import share_command
@@ -60,6 +61,7 @@ START, ACCOUNT, PROJECT = "On this machine", "Account", "Project"
 app.command("demo", rich_help_panel=START)(demo_command)
 app.command("up", rich_help_panel=START)(up_command)
 app.command("render", rich_help_panel=START)(render_command)
+app.command("plan", rich_help_panel=START)(plan_command)
 app.command("doctor", rich_help_panel=START)(doctor_command)
 app.command("worker", rich_help_panel=START)(worker_command)
 app.command("login", rich_help_panel=ACCOUNT)(login_command)

@@ -1,5 +1,6 @@
 """Is the output what was asked for? An exit code proves nothing. The engine calls ``check_output`` before renaming."""
 
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from fractions import Fraction
@@ -27,6 +28,29 @@ class Checked:
     frame_count: int
     duration_seconds: float
     video_codec: str
+
+
+@dataclass(frozen=True)
+class CheckedPiece:
+    """What joining a piece of picture asks for: see ``cache.Note``."""
+
+    reorder: int
+    header: str
+
+
+def check_piece(path: Path, frames: int, rate: Fraction) -> CheckedPiece:
+    """Every frame of a piece of picture is there, once and in its place, and the first is a beginning; RenderError."""
+    try:
+        with av.open(f"file:{path}") as container:
+            stream = container.streams.video[0]
+            packets = [packet for packet in container.demux(stream) if packet.pts is not None]
+            header = hashlib.sha256(stream.codec_context.extradata or b"").hexdigest()
+            shown = [round((packet.pts or 0) * (packet.time_base or 0) * rate) for packet in packets]
+    except (av.error.FFmpegError, OSError, IndexError) as error:
+        raise RenderError("check_failed", f"a piece of the picture cannot be read: {error}") from error
+    if sorted(shown) != list(range(frames)) or not packets[0].is_keyframe:
+        raise RenderError("check_failed", f"a piece of the picture has {len(shown)} frames in its place, not {frames}")
+    return CheckedPiece(max(index - frame for index, frame in enumerate(shown)), header)
 
 
 def check_output(path: Path, plan: Plan, preset: RenderPreset) -> Checked:

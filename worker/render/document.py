@@ -14,8 +14,8 @@ from pydantic import ValidationError
 from schemas import timelines
 from worker.render.errors import RenderError
 
-MAX_CLIPS = 200
-"""Clips of one timeline. Every clip is an open file and a decoder for as long as the render takes."""
+MAX_CLIPS = 20_000
+"""Clips of one timeline, as many as the control plane takes. How many can be shown at once, ``segments.py`` decides."""
 
 _JSON_DEPTH = 128
 _DEMANDED: dict[str, dict[str, Any]] = {
@@ -35,8 +35,9 @@ def parse(document: dict[str, Any]) -> tuple[timelines.Timeline, otio.schema.Tim
     """The document as both see it; RenderError ``bad_manifest`` or ``too_many_clips``."""
     _refuse_excess(document)
     try:
-        model = timelines.Timeline.model_validate(document)
-        complete = json.loads(json.dumps(document), object_hook=_completed)
+        known = json.loads(json.dumps(document), object_hook=_translated)
+        model = timelines.Timeline.model_validate(known)
+        complete = json.loads(json.dumps(known), object_hook=_completed)
         timeline = otio.core.deserialize_json_from_string(json.dumps(complete))
     except ValidationError as error:
         first = error.errors()[0]
@@ -75,6 +76,16 @@ def _trail(trail: tuple[Any, ...]) -> str:
         trail, key = trail
         keys.append(str(key))
     return "/" + "/".join(reversed(keys))
+
+
+def _translated(node: dict[str, Any]) -> dict[str, Any]:
+    """Nodes of older and of newer releases of OTIO, as the one here and our schema name them."""
+    match node.get("OTIO_SCHEMA"):
+        case "Sequence.1":
+            return {**node, "OTIO_SCHEMA": "Track.1"}
+        case "Marker.3":  # its colour is no name any more; nothing here looks at it
+            return {**{key: node[key] for key in node if key != "color"}, "OTIO_SCHEMA": "Marker.2"}
+    return node
 
 
 def _completed(node: dict[str, Any]) -> dict[str, Any]:

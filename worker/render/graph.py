@@ -14,16 +14,21 @@ SOUND = "[sound]"
 
 @dataclass(frozen=True)
 class Graph:
-    """ffmpeg's input arguments and the filter script whose results are ``PICTURE`` and, if wanted, ``SOUND``."""
+    """ffmpeg's input arguments and the filter script whose results are ``PICTURE`` and ``SOUND``, where wanted.
+
+    ``files`` are names and contents of text files that the script reads from the folder that ffmpeg runs in.
+    """
 
     inputs: tuple[str, ...]
     script: str
+    files: tuple[tuple[str, str], ...]
 
 
-def build_graph(plan: Plan, preset: RenderPreset, *, with_sound: bool) -> Graph:
-    """The graph that shows ``plan`` in the colours and formats of ``preset``."""
+def build_graph(plan: Plan, preset: RenderPreset, *, with_picture: bool = True, with_sound: bool) -> Graph:
+    """The graph that shows and plays ``plan`` in the colours and formats of ``preset``."""
     script = Script()
-    build_pictures(script, plan, preset.video, to=PICTURE)
+    if with_picture:
+        build_pictures(script, plan, preset.video, to=PICTURE)
     if with_sound:
         build_sounds(script, plan, preset.audio, to=SOUND)
-    return Graph(tuple(script.input_arguments()), script.text())
+    return Graph(tuple(script.input_arguments()), script.text(), script.files())

@@ -6,14 +6,17 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+from schemas.deskrun_extension import Captions
 from schemas.presets import RenderPreset
 from schemas.renders import RenderManifest
-from worker.render.errors import PlanError, RenderError
-from worker.render.layers import Layer, Sound, shots_of
+from worker.render.captions import CaptionFile, caption_layers, plain, read_captions, srt_text
+from worker.render.composition import ClipUse, Composite, Reading
+from worker.render.errors import PlanError, Problem, RenderError
+from worker.render.layers import Channel, Chapter, Layer, Loudness, Sound, Subtitles, shots_of
 from worker.render.lowering import Lowering
 from worker.render.probe import Media
-from worker.render.sources import Source, Sources
-from worker.render.timeline import ClipUse, Composite, Reading, read_timeline
+from worker.render.sources import Source, Sources, Text
+from worker.render.timeline import read_timeline
 from worker.render.times import exact_rate, frame_at
 
 MAX_FRAMES = 24 * 60 * 60 * 60
@@ -28,7 +31,11 @@ _MAX_SIDE = 8192
 
 @dataclass(frozen=True)
 class Plan:
-    """A whole render: ``frames`` frames at ``rate`` per second, ``layers`` from bottom to top, all ``sounds`` mixed."""
+    """A whole render: ``frames`` frames at ``rate`` per second, ``layers`` from bottom to top, all ``sounds`` mixed.
+
+    ``loudness`` is the target of the finished soundtrack. It takes two passes over the whole of it, so the graph does
+    not do it: whoever renders the soundtrack does.
+    """
 
     rate: Fraction
     width: int
@@ -36,19 +43,29 @@ class Plan:
     frames: int
     layers: tuple[Layer, ...]
     sounds: tuple[Sound, ...]
+    mixer: tuple[Channel, ...]
+    loudness: Loudness | None
     ignored: tuple[tuple[str, str], ...]
+    chapters: tuple[Chapter, ...] = ()
+    subtitles: tuple[Subtitles, ...] = ()
 
     @property
     def media_files(self) -> set[Path]:
         """Every file that is read."""
         used: list[Source] = [sound.source for sound in self.sounds]
         used += [shot.source for layer in self.layers for span in layer.spans for shot in shots_of(span)]
-        return {source.path for source in used if isinstance(source, Media)}
+        files = {source.font for source in used if isinstance(source, Text)}
+        for source in used:
+            if isinstance(source, Media):
+                files |= {source.path} if source.frame_files is None else set(source.frame_files.files)
+        return files
 
 
 def plan(manifest: RenderManifest, roots: Sequence[Path]) -> Plan:
     """Lower ``manifest`` to frames, reading the headers of its media. PlanError lists every problem at once."""
-    reading = read_timeline(manifest.timeline, Sources(manifest.asset_map, roots))
+    sources = Sources(manifest.asset_map, roots)
+    reading = read_timeline(manifest.timeline, sources)
+    files = list(_caption_files(reading, sources))
     if reading.problems or reading.root is None:
         raise PlanError(reading.problems)
     uses = list(_uses(reading.root))
@@ -63,16 +80,43 @@ def plan(manifest: RenderManifest, roots: Sequence[Path]) -> Plan:
     if first >= last:
         raise RenderError("bad_manifest", f"nothing to render from frame {first} on: the timeline has {total} frames")
     lowering = Lowering(rate, first)
+    window = (first, last)
     width, height = _size(manifest.preset, uses)
+    layers = list(lowering.layers(reading.root, Fraction(0), window))
+    for captions, file in files:
+        if captions.mode == "burn":
+            layers += caption_layers(file, sources, size=captions.size, rate=rate, window=window)
+    sounds = tuple(lowering.sounds(reading.root, Fraction(0), window))
+    marks = sorted(dict(lowering.marks(reading.root, Fraction(0), window)).items())
+    wanted = reading.extension.loudness
     return Plan(
         rate=rate,
         width=width,
         height=height,
         frames=last - first,
-        layers=tuple(lowering.layers(reading.root, Fraction(0), (first, last))),
-        sounds=tuple(lowering.sounds(reading.root, Fraction(0), (first, last))),
+        layers=tuple(layers),
+        sounds=sounds,
+        mixer=lowering.mixer(),
+        loudness=None if wanted is None else Loudness(wanted.target_lufs, wanted.true_peak_db, wanted.range_lu),
         ignored=tuple(reading.ignored),
+        chapters=tuple(Chapter(frame, name) for frame, name in marks),
+        subtitles=tuple(
+            Subtitles(
+                captions.language, srt_text([plain(cue) for cue in file.cues], begin=first / rate, end=last / rate)
+            )
+            for captions, file in files
+            if captions.mode == "mux"
+        ),
     )
+
+
+def _caption_files(reading: Reading, sources: Sources) -> Iterator[tuple[Captions, CaptionFile]]:
+    for index, captions in enumerate(reading.extension.captions):
+        try:
+            yield captions, read_captions(sources.asset(captions.asset_id))
+        except RenderError as error:
+            pointer = f"/metadata/deskrun/captions/{index}"
+            reading.problems.append(Problem(error.code, pointer, error.message))
 
 
 def _uses(stack: Composite) -> Iterator[ClipUse]:

@@ -5,7 +5,7 @@ Playlists, concat scripts and other formats that name further files are refused:
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -50,6 +50,21 @@ class Picture:
 
 
 @dataclass(frozen=True)
+class FrameFiles:
+    """A moving picture in numbered files, in order; ``rate`` per second, the first of them being number ``first``.
+
+    Their names are ``prefix``, the number with at least ``digits`` digits, ``suffix``.
+    """
+
+    files: tuple[Path, ...]
+    prefix: str
+    digits: int
+    suffix: str
+    first: int
+    rate: Fraction
+
+
+@dataclass(frozen=True)
 class Media:
     """A readable media file. ``duration`` in seconds from ``start``; None for stills, which last as long as wanted."""
 
@@ -60,6 +75,8 @@ class Media:
     picture: Picture | None
     sound_index: int | None
     is_mono: bool
+    frame_files: FrameFiles | None = None
+    """Where this is a sequence of images; ``path`` is the first of them."""
 
     @property
     def has_sound(self) -> bool:
@@ -98,6 +115,21 @@ def read_media(path: Path) -> Media:
             sound_index=None if sound is None else sound.index,
             is_mono=sound is not None and sound.codec_context.channels == 1,
         )
+
+
+def read_sequence(sequence: FrameFiles) -> Media:
+    """A sequence of images as one moving picture; RenderError ``unreadable_media`` if the first is no picture."""
+    still = read_media(sequence.files[0])
+    if still.picture is None or still.duration is not None:
+        raise RenderError("unreadable_media", f"{sequence.files[0].name} is no image")
+    return replace(
+        still,
+        demuxer="image2",
+        duration=len(sequence.files) / sequence.rate,
+        start=Fraction(0),
+        picture=replace(still.picture, rate=sequence.rate, start=Fraction(0)),
+        frame_files=sequence,
+    )
 
 
 @contextmanager

@@ -8,15 +8,14 @@ import signal
 import subprocess
 import sys
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
+
 from worker.render.errors import RenderError
 from worker.render.ffmpeg import Ffmpeg, child_environment
-
-STOP_SECONDS = 2.0
-"""How long ffmpeg may take to end after it was asked to, before it is killed."""
 
 _NICE = 10
 _REPORTED_LINES = 40
@@ -27,13 +26,59 @@ _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
+class Pause:
+    """Holds the ffmpegs of a render where they are and lets them go on; they keep their memory and use no processor."""
+
+    def __init__(self) -> None:
+        self._running: set[int] = set()
+        self._held = False
+
+    @property
+    def held(self) -> bool:
+        """Whether the render stands still."""
+        return self._held
+
+    def hold(self) -> None:
+        """Stand still, also what is only about to begin."""
+        self._held = True
+        for pid in self._running:
+            self._tell(pid)
+
+    def go_on(self) -> None:
+        """Continue where it was held."""
+        self._held = False
+        for pid in self._running:
+            self._tell(pid)
+
+    @contextlib.contextmanager
+    def over(self, pid: int) -> Iterator[None]:
+        """Have the process ``pid`` held and let go with the others."""
+        self._running.add(pid)
+        if self._held:
+            self._tell(pid)
+        try:
+            yield
+        finally:
+            self._running.discard(pid)
+
+    def _tell(self, pid: int) -> None:
+        with contextlib.suppress(psutil.Error):
+            process = psutil.Process(pid)
+            process.suspend() if self._held else process.resume()
+
+
 async def run_ffmpeg(
-    ffmpeg: Ffmpeg, arguments: Sequence[str], *, folder: Path, on_frame: Callable[[int], None]
+    ffmpeg: Ffmpeg,
+    arguments: Sequence[str],
+    *,
+    folder: Path,
+    on_frame: Callable[[int], None],
+    pause: Pause | None = None,
 ) -> None:
     """Run ffmpeg in ``folder``; ``on_frame`` hears the number of encoded frames about twice a second.
 
     RenderError ``encoder_failed`` or ``disk_full`` carries ffmpeg's last lines. When the task is cancelled or
-    ``on_frame`` raises, ffmpeg is stopped and waited for before the exception goes on.
+    ``on_frame`` raises, ffmpeg is killed and waited for before the exception goes on.
     """
     # -progress counts encoded frames: out_time runs ahead with the sound and would flatter.
     watched = ["-hide_banner", "-nostdin", "-nostats", "-loglevel", "warning", "-stats_period", "0.5"]
@@ -51,10 +96,11 @@ async def run_ffmpeg(
     )
     said: deque[str] = deque(maxlen=_REPORTED_LINES)
     try:
-        async with asyncio.TaskGroup() as readers:
-            readers.create_task(_follow(process.stdout, lambda line: _progress(line, on_frame)))
-            readers.create_task(_follow(process.stderr, said.append))
-        await process.wait()
+        with (pause or Pause()).over(process.pid):
+            async with asyncio.TaskGroup() as readers:
+                readers.create_task(_follow(process.stdout, lambda line: _progress(line, on_frame)))
+                readers.create_task(_follow(process.stderr, said.append))
+            await process.wait()
     except BaseExceptionGroup as group:
         raise group.exceptions[0] from None
     finally:
@@ -83,20 +129,11 @@ async def _follow(stream: asyncio.StreamReader | None, on_line: Callable[[str], 
 
 
 async def _stop(process: asyncio.subprocess.Process) -> None:
-    """End ffmpeg and read its pipes to the end. A second cancellation does not keep it alive."""
-    if process.returncode is not None:
-        return
-    try:
+    """Kill ffmpeg, held or not, and read its pipes to the end: what it had half-written is of no use to anybody."""
+    if process.returncode is None:
         with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(STOP_SECONDS):
-                await process.communicate()
-    finally:
-        if process.returncode is None:
-            with contextlib.suppress(ProcessLookupError):
-                process.kill()
-            await process.communicate()
+            process.kill()
+        await process.communicate()
 
 
 def _failure(code: int, said: list[str]) -> RenderError:

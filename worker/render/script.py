@@ -5,7 +5,7 @@
 
 from fractions import Fraction
 
-from worker.render.probe import Media
+from worker.render.probe import FrameFiles, Media
 
 _UNINDEXED = frozenset({"mpegts", "mpeg"})
 """Formats in which a seek lands at any packet, not at a keyframe: start earlier and throw away."""
@@ -23,11 +23,16 @@ class Script:
         self._inputs: list[list[str]] = []
         self._chains: list[str] = []
         self._labels = 0
+        self._files: dict[str, str] = {}
+
+    def number(self) -> int:
+        """A number that was not given out before."""
+        self._labels += 1
+        return self._labels
 
     def label(self) -> str:
         """A label nobody has."""
-        self._labels += 1
-        return f"[l{self._labels}]"
+        return f"[l{self.number()}]"
 
     def chain(self, sources: str, filters: list[str], *, to: str | None = None) -> str:
         """Add a chain from the links ``sources`` through ``filters``; the label of its one output."""
@@ -61,6 +66,8 @@ class Script:
     def _open(self, media: Media, begin: Fraction, stream_index: int, only: list[str]) -> str:
         # The demuxer is forced and may open nothing but files: what the probe saw is what ffmpeg reads.
         arguments = ["-f", media.demuxer, "-protocol_whitelist", "file", *only]
+        if media.frame_files is not None:
+            return self._open_sequence(media.frame_files, arguments)
         if media.duration is not None:
             begin = min(begin, media.duration)
             begin -= _UNINDEXED_LEAD_SECONDS if media.demuxer in _UNINDEXED else 0
@@ -70,11 +77,31 @@ class Script:
         self._inputs.append([*arguments, "-i", f"file:{media.path}"])
         return f"[{len(self._inputs) - 1}:{stream_index}]"
 
+    def _open_sequence(self, sequence: FrameFiles, arguments: list[str]) -> str:
+        """All of the images: their timestamps count from the first, and unread ones cost next to nothing."""
+        rate = f"{sequence.rate.numerator}/{sequence.rate.denominator}"
+        counted = ["-framerate", rate, "-start_number", str(sequence.first), "-pattern_type", "sequence"]
+        folder = str(sequence.files[0].parent).replace("%", "%%")
+        prefix, suffix = (part.replace("%", "%%") for part in (sequence.prefix, sequence.suffix))
+        pattern = f"{folder}/{prefix}%0{sequence.digits}d{suffix}"
+        self._inputs.append([*arguments, *counted, "-i", f"file:{pattern}"])
+        return f"[{len(self._inputs) - 1}:0]"
+
     def input_arguments(self) -> list[str]:
         """The arguments that open all inputs, in the order of their links."""
         # A decoder with many threads holds many frames; where many are open, one thread each is enough.
         threads = ["-threads", "1"] if len(self._inputs) > _MANY_INPUTS else []
         return [argument for one in self._inputs for argument in [*threads, *one]]
+
+    def file(self, suffix: str, content: str) -> str:
+        """The name of a text file with ``content`` in ffmpeg's folder; safe to write in a filter as it is."""
+        name = f"text{len(self._files)}{suffix}"
+        self._files[name] = content
+        return name
+
+    def files(self) -> tuple[tuple[str, str], ...]:
+        """Names and contents of all text files."""
+        return tuple(self._files.items())
 
     def text(self) -> str:
         """The filter script."""

@@ -4,89 +4,39 @@ Only ``plan.py`` calls it. Positions are seconds in the composition's own time; 
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import replace
 from fractions import Fraction
 from typing import Any
 
 import opentimelineio as otio
 
-from schemas import timelines
+from schemas.deskrun_extension import (
+    ClipExtension,
+    StackExtension,
+    TimelineExtension,
+    TrackExtension,
+    TransitionExtension,
+)
+from worker.render.composition import ClipUse, Composite, Dissolve, Element, Lane, Mark, Reading
 from worker.render.document import parse
 from worker.render.errors import Problem, RenderError
+from worker.render.extensions import EffectUse, Extensions
+from worker.render.features.registry import effects
 from worker.render.probe import Media
 from worker.render.sources import Source, Sources, Tone
 from worker.render.times import exact_seconds
+from worker.render.transitions import FADE_IN, FADE_OUT, transition_kind
 
 _SLACK_SECONDS = Fraction(1, 10)
 """How far a source_range may reach past its media: headers are this inexact. The last frame is held there."""
 _SPEEDS = (Fraction(1, 100), Fraction(100))
 
 
-@dataclass(frozen=True)
-class ClipUse:
-    """A clip's source and where in it the clip begins, in seconds. ``speed`` 0 holds that frame."""
-
-    pointer: str
-    source: Source
-    media_start: Fraction
-    speed: Fraction
-
-
-@dataclass(frozen=True)
-class Element:
-    """One thing on a track, from ``start`` to ``end``. None as content is a gap."""
-
-    start: Fraction
-    end: Fraction
-    content: "ClipUse | Composite | None"
-
-
-@dataclass(frozen=True)
-class Dissolve:
-    """A dissolve around the boundary before element ``index``, from ``start`` to ``end``."""
-
-    index: int
-    start: Fraction
-    end: Fraction
-
-
-@dataclass(frozen=True)
-class Lane:
-    """One enabled track. Its own time ``begin`` is where its stack's begins."""
-
-    is_video: bool
-    elements: tuple[Element, ...]
-    dissolves: tuple[Dissolve, ...]
-    begin: Fraction
-    duration: Fraction
-
-
-@dataclass(frozen=True)
-class Composite:
-    """A stack: lanes from bottom to top, shown from ``begin`` for ``duration``."""
-
-    lanes: tuple[Lane, ...]
-    has_audio_tracks: bool
-    begin: Fraction
-    duration: Fraction
-
-
-@dataclass
-class Reading:
-    """A timeline as read. ``ignored`` lists what was left out without being an error."""
-
-    document: timelines.Timeline
-    root: Composite | None = None
-    rate_hint: float | None = None
-    problems: list[Problem] = field(default_factory=list)
-    ignored: list[tuple[str, str]] = field(default_factory=list)
-
-
 def read_timeline(document: dict[str, Any], sources: Sources) -> Reading:
     """The whole timeline; RenderError where the document is no timeline, or more than can be rendered."""
     model, timeline = parse(document)
     reading = Reading(model)
-    reader = _Reader(reading, sources)
+    reader = _Reader(reading, sources, document)
     reading.root = reader.stack(timeline.tracks, "/tracks")
     if timeline.global_start_time is not None:
         reading.rate_hint = timeline.global_start_time.rate
@@ -96,10 +46,12 @@ def read_timeline(document: dict[str, Any], sources: Sources) -> Reading:
 class _Reader:
     """Walks OTIO's objects and the schema's side by side: the first know times, the second asset ids."""
 
-    def __init__(self, reading: Reading, sources: Sources) -> None:
+    def __init__(self, reading: Reading, sources: Sources, document: dict[str, Any]) -> None:
         self._reading = reading
         self._sources = sources
         self._clips = dict(reading.document.clips())
+        self._extensions = Extensions(document, self._wrong)
+        reading.extension = self._extensions.of("", TimelineExtension)
 
     def stack(self, node: otio.schema.Stack, pointer: str) -> Composite:
         lanes: list[Lane] = []
@@ -117,7 +69,9 @@ class _Reader:
                 lanes.append(self._as_lane(child, at))
         length = max((lane.duration for lane in lanes), default=Fraction(0))
         begin, duration = self._trim(node, pointer, length)
-        return Composite(tuple(lanes), has_audio_tracks, begin, duration)
+        extension = self._extensions.of(pointer, StackExtension)
+        marks = tuple(_marks(node))
+        return Composite(tuple(lanes), has_audio_tracks, begin, duration, extension, marks)
 
     def _as_lane(self, child: otio.core.Item, at: str) -> Lane:
         """A clip or stack directly in a stack: a track of its own."""
@@ -127,6 +81,7 @@ class _Reader:
     def _track(self, node: otio.schema.Track, pointer: str) -> Lane:
         elements: list[Element] = []
         transitions: list[tuple[int, otio.schema.Transition, str]] = []
+        marks = list(_marks(node))
         cursor = Fraction(0)
         is_video = node.kind == otio.schema.TrackKind.Video
         for index, child in enumerate(node):
@@ -134,11 +89,34 @@ class _Reader:
             if isinstance(child, otio.schema.Transition):
                 transitions.append((len(elements), child, at))
                 continue
-            elements.append(self._element(child, at, cursor, is_video=is_video))
+            elements += self._passes(self._element(child, at, cursor, is_video=is_video))
+            if isinstance(child, otio.schema.Clip | otio.schema.Gap):
+                zero = exact_seconds(child.source_range.start_time) if child.source_range else Fraction(0)
+                marks += [Mark(cursor + mark.at - zero, mark.name) for mark in _marks(child)]
             cursor = elements[-1].end
         begin, duration = self._trim(node, pointer, cursor)
         dissolves = tuple(self._dissolves(elements, transitions))
-        return Lane(is_video, tuple(elements), dissolves, begin, duration)
+        extension = self._extensions.of(pointer, TrackExtension)
+        name = node.name or ""
+        return Lane(is_video, tuple(elements), dissolves, begin, duration, name, extension, tuple(marks))
+
+    @staticmethod
+    def _passes(element: Element) -> Iterator[Element]:
+        """The element, or where its clip loops, one for each time that its moving picture is shown from the start."""
+        use = element.content
+        if not (isinstance(use, ClipUse) and use.extension.loop and isinstance(use.source, Media)):
+            yield element
+            return
+        media = use.source
+        if media.picture is None or media.duration is None or use.speed <= 0:
+            yield element
+            return
+        start, media_start = element.start, use.media_start
+        while start < element.end:
+            end = min(element.end, start + (media.duration - media_start) / use.speed)
+            pass_ = replace(use, media_start=media_start, offset=start - element.start)
+            yield Element(start, end, pass_)
+            start, media_start = end, Fraction(0)
 
     def _element(self, child: otio.core.Item, at: str, start: Fraction, *, is_video: bool) -> Element:
         content: ClipUse | Composite | None = None
@@ -156,12 +134,12 @@ class _Reader:
         return Element(start, start + duration, content if child.enabled else None)
 
     def _trim(self, node: otio.core.Item, pointer: str, length: Fraction) -> tuple[Fraction, Fraction]:
-        """Begin and duration of ``node`` in its own time."""
+        """Begin and duration of ``node`` in its own time; a begin below 0 is a wait before its first child."""
         window = node.source_range
         if window is None:
             return Fraction(0), length
         begin, duration = exact_seconds(window.start_time), exact_seconds(window.duration)
-        if begin < 0 or duration < 0:
+        if duration < 0:
             self._wrong(f"{pointer}/source_range", "a time range must not be negative")
             return Fraction(0), Fraction(0)
         return begin, duration
@@ -172,7 +150,7 @@ class _Reader:
             try:
                 source = self._sources.find(self._clips[pointer].active_reference)
             except RenderError as error:
-                self._wrong(pointer, error.message, code=error.code)
+                source = self._replacement(error, pointer)
         window = self._window(node, source)
         if window is None:
             if source is not None or not node.enabled:
@@ -183,11 +161,26 @@ class _Reader:
             return None, Fraction(0)
         if source is None:
             return None, window[1]
-        speed = self._speed(node, pointer)
-        self._check_extent(source, window, speed, pointer=pointer)
+        speed, used = self._effects(node, pointer)
+        extension = self._extensions.of(pointer, ClipExtension)
+        if extension.loop and isinstance(source, Media) and source.duration is not None:
+            window = window[0] % source.duration, window[1]
+        else:
+            self._check_extent(source, window, speed, pointer=pointer)
         if is_video and (isinstance(source, Tone) or (isinstance(source, Media) and source.picture is None)):
             self._wrong(pointer, "the clip is on a Video track and has no picture")
-        return ClipUse(pointer, source, window[0], speed), window[1]
+        return ClipUse(pointer, source, window[0], speed, extension, used), window[1]
+
+    def _replacement(self, error: RenderError, pointer: str) -> Source | None:
+        """A slate for missing media where the document asks for one; else the error is a problem."""
+        if (
+            error.code in {"asset_missing", "outside_roots", "unreadable_media"}
+            and self._reading.extension.missing_media == "slate"
+        ):
+            self._ignore(pointer, f"{error.message}: a slate stands for it", replaced=True)
+            return self._sources.slate(error.message)
+        self._wrong(pointer, error.message, code=error.code)
+        return None
 
     @staticmethod
     def _window(node: otio.schema.Clip, source: Source | None) -> tuple[Fraction, Fraction] | None:
@@ -206,7 +199,7 @@ class _Reader:
     ) -> None:
         if not isinstance(source, Media) or source.duration is None:
             return
-        begin, end = window[0], window[0] + window[1] * speed
+        begin, end = window[0], window[0] + window[1] * abs(speed)
         if begin < 0:
             self._wrong(f"{pointer}/source_range", f"starts {float(-begin):.3f} s before its media does")
         elif begin >= source.duration or end > source.duration + _SLACK_SECONDS:
@@ -215,20 +208,27 @@ class _Reader:
                 f"needs {source.path.name} up to {float(end):.3f} s; it is {float(source.duration):.3f} s long",
             )
 
-    def _speed(self, node: otio.schema.Clip, pointer: str) -> Fraction:
+    def _effects(self, node: otio.schema.Clip, pointer: str) -> tuple[Fraction, tuple[EffectUse, ...]]:
         speed = Fraction(1)
+        used: list[EffectUse] = []
         for index, effect in enumerate(node.effects):
             at = f"{pointer}/effects/{index}"
+            name = effect.effect_name or effect.schema_name()
             if not effect.enabled:
                 continue
             if isinstance(effect, otio.schema.LinearTimeWarp):  # a FreezeFrame is one with time_scalar 0
                 speed *= Fraction(effect.time_scalar).limit_denominator(10_000)
+            elif name in effects():
+                metadata = self._extensions.node(at).get("metadata") or {}
+                model = effects()[name].parameters
+                checked = self._extensions.checked(metadata.get("deskrun") or {}, model, f"{at}/metadata/deskrun")
+                used += [] if checked is None else [EffectUse(name, checked)]
             else:
-                self._ignore(at, f"the effect {effect.effect_name or effect.schema_name()!r}")
-        if speed != 0 and not _SPEEDS[0] <= speed <= _SPEEDS[1]:
-            self._wrong(f"{pointer}/effects", "speed must be 0 (freeze) or from 0.01 to 100; reverse is not supported")
-            return Fraction(1)
-        return speed
+                self._ignore(at, f"the effect {name!r}")
+        if speed != 0 and not _SPEEDS[0] <= abs(speed) <= _SPEEDS[1]:
+            self._wrong(f"{pointer}/effects", "speed must be 0 (freeze), or from 0.01 to 100 forwards or backwards")
+            return Fraction(1), tuple(used)
+        return speed, tuple(used)
 
     def _dissolves(
         self, elements: list[Element], transitions: list[tuple[int, otio.schema.Transition, str]]
@@ -254,14 +254,41 @@ class _Reader:
             elif any(isinstance(side.content, Composite) for side in (before, after) if side):
                 self._wrong(at, "a transition next to a nested stack or track is not supported")
             else:
-                if node.transition_type != otio.schema.TransitionTypes.SMPTE_Dissolve:
-                    self._ignore(at, f"the transition type {node.transition_type!r}: it is a dissolve here")
+                wanted = self._extensions.of(at, TransitionExtension).kind or node.transition_type
+                kind = transition_kind(wanted)
+                if kind is None:
+                    self._ignore(at, f"the transition type {wanted!r}: it is a dissolve here", replaced=True)
+                self._tell_missing_handles(before, after, (lead, tail), at)
                 taken[index] = tail
-                yield Dissolve(index, boundary - min(lead, lead_limit), boundary + min(tail, tail_limit))
+                start, end = boundary - min(lead, lead_limit), boundary + min(tail, tail_limit)
+                yield Dissolve(index, start, end, kind or "fade", wanted != FADE_IN, wanted != FADE_OUT)
             seen.add(index)
+
+    def _tell_missing_handles(
+        self, before: Element | None, after: Element | None, offsets: tuple[Fraction, Fraction], at: str
+    ) -> None:
+        """Say where a transition shows more of a file than there is: the edge frame is held instead."""
+        uses = [side.content if side and isinstance(side.content, ClipUse) else None for side in (before, after)]
+        lacks = [Fraction(0), Fraction(0)]
+        outgoing, incoming = uses
+        if before and outgoing and isinstance(outgoing.source, Media) and outgoing.source.duration is not None:
+            shown = (before.end - before.start + offsets[1]) * outgoing.speed
+            lacks[0] = outgoing.media_start + shown - outgoing.source.duration
+        if incoming and isinstance(incoming.source, Media) and incoming.source.duration is not None:
+            lacks[1] = offsets[0] * incoming.speed - incoming.media_start
+        for lack, what in zip(lacks, ("after the outgoing", "before the incoming"), strict=True):
+            if lack > _SLACK_SECONDS / 2:
+                self._ignore(at, f"{float(lack):.2f} s {what} clip, which its media do not have", replaced=True)
 
     def _wrong(self, pointer: str, message: str, *, code: Any = "bad_manifest") -> None:
         self._reading.problems.append(Problem(code, pointer, message))
 
-    def _ignore(self, pointer: str, what: str) -> None:
+    def _ignore(self, pointer: str, what: str, *, replaced: bool = False) -> None:
         self._reading.ignored.append((pointer, what))
+        if replaced:
+            self._reading.replaced.add(pointer)
+
+
+def _marks(node: otio.core.Item) -> Iterator[Mark]:
+    for marker in node.markers:
+        yield Mark(exact_seconds(marker.marked_range.start_time), marker.name)

@@ -89,7 +89,7 @@ def test_mp4_starts_with_its_index_and_names_no_source_metadata(studio: Studio) 
 
 
 def arguments(preset: RenderPreset, the_plan: Plan, broken: set[str] = frozenset()) -> list[tuple[str, list[str]]]:  # type: ignore[assignment]
-    found = encodings(preset, the_plan, lambda name: "no such device" if name in broken else None)
+    found = encodings(preset, the_plan, lambda name: "no such device" if name in broken else None, threads=2)
     return [(one.encoder, [" ".join(run) for run in one.passes]) for one in found]
 
 

@@ -80,6 +80,8 @@ def test_ranges_on_tracks_and_on_the_whole_stack_trim(lower: Lower) -> None:
     made = lower(cut)
     assert (cuts(made), made.frames) == ([(0, 10, Fraction(9, 30))], 10)
     cut["tracks"]["source_range"] = span(-4, 10)
+    assert cuts(lower(cut)) == [(4, 10, Fraction(5, 30))]
+    cut["tracks"]["source_range"] = span(4, -10)
     with pytest.raises(RenderError) as caught:
         lower(cut)
     assert caught.value.pointer == "/tracks/source_range"
@@ -95,7 +97,7 @@ def test_what_is_not_rendered_is_listed_and_logged(studio: Studio, caplog: pytes
     red, blue = studio.media.clip("red"), studio.media.clip("blue")
     blur = {"OTIO_SCHEMA": "Effect.1", "effect_name": "Blur"}
     off = {"OTIO_SCHEMA": "LinearTimeWarp.1", "time_scalar": 2.0, "enabled": False}
-    wipe = {**dissolve(2, 2), "transition_type": "Wipe"}
+    wipe = {**dissolve(2, 2), "transition_type": "Swirl"}
     cut = timeline(
         track(clip(red, 0, 10, effects=[blur, off]), wipe, clip(blue, 5, 10)),
         track(clip("asset:none"), kind="Captions"),

@@ -1,0 +1,1 @@
+"""Picture effects: one file each, found by ``registry.py``."""
