@@ -1,30 +1,36 @@
 """Files of this desk become assets of a project; what is there already is not sent again.
 
-Used by ``deskrun assets push`` and ``deskrun demo``.
+Used by ``deskrun assets push`` and ``deskrun demo``; ``deskrun share`` sends its file in the same way.
 """
 
 import asyncio
+import hashlib
 import mimetypes
-import uuid
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import TypeVar
 
-from schemas.assets import Asset, AssetStatus, AssetUploadRequest, AssetUploadTicket, CompleteAsset
+from schemas.assets import Asset, AssetAnswer, AssetStatus, AssetUploadRequest, AssetUploadTicket, CompleteAsset
 from schemas.message import Page
+from schemas.uploads import UploadTicket
 from worker.checksums import Checksums, checksum_file
 from worker.control_plane import ControlPlane
-from worker.errors import TicketExpired
+from worker.errors import TicketExpired, UploadRejected
 from worker.retries import retrying
 from worker.transfers import RESUMABLE_BYTES, OnBytes, Transfers
 
 PATIENCE_SECONDS = 60.0
 """How long one step is tried again while a person waits."""
 MAX_TICKETS = 3
+"""Uploads from the start, when the store or the server does not take one (PROTOCOL section 1)."""
 PAGE_ROWS = 100
 
 OTHER_CONTENT_TYPE = "application/octet-stream"
+
+TicketT = TypeVar("TicketT", bound=UploadTicket)
+AnswerT = TypeVar("AnswerT")
 
 
 @dataclass(frozen=True)
@@ -54,7 +60,10 @@ async def push_asset(
     known: Iterable[Asset],
     on_bytes: OnBytes | None = None,
 ) -> PushedAsset:
-    """Upload the file unless one of the ``known`` assets has the same bytes. Large files go by a resumable session."""
+    """Upload the file unless one of the ``known`` assets has the same bytes. Large files go by a resumable session.
+
+    A push that was interrupted leaves a pending asset; the next one of the same file completes that asset.
+    """
     checksums = await asyncio.to_thread(checksum_file, path)
     same = next((asset for asset in known if _same_bytes(asset, checksums)), None)
     if same is not None:
@@ -66,33 +75,37 @@ async def push_asset(
         crc32c=checksums.crc32c,
         resumable=checksums.size_bytes > RESUMABLE_BYTES,
     )
-    ticket = await _sent(control_plane, transfers, project_id, path, request=request, on_bytes=on_bytes)
+    key = hashlib.sha256(f"{checksums.sha256} {request.model_dump_json()}".encode()).hexdigest()
     complete = CompleteAsset(size_bytes=checksums.size_bytes, crc32c=checksums.crc32c, sha256=checksums.sha256)
-    answer = await retrying(
-        lambda: control_plane.complete_asset(project_id, ticket.asset_id, complete), within_seconds=PATIENCE_SECONDS
-    )
+
+    async def finish(ticket: AssetUploadTicket) -> AssetAnswer:
+        return await control_plane.complete_asset(project_id, ticket.asset_id, complete)
+
+    get_ticket = partial(control_plane.create_asset_upload, project_id, request, idempotency_key=key)
+    answer = await send_file(transfers, path, get_ticket=get_ticket, finish=finish, on_bytes=on_bytes)
     return PushedAsset(answer.asset, sent=True)
 
 
-async def _sent(
-    control_plane: ControlPlane,
+async def send_file(
     transfers: Transfers,
-    project_id: str,
     path: Path,
     *,
-    request: AssetUploadRequest,
-    on_bytes: OnBytes | None,
-) -> AssetUploadTicket:
+    get_ticket: Callable[[], Awaitable[TicketT]],
+    finish: Callable[[TicketT], Awaitable[AnswerT]],
+    on_bytes: OnBytes | None = None,
+) -> AnswerT:
+    """The answer to ``finish``, which lets the server look at the object. Each step is tried for a person's patience.
+
+    Raises TicketExpired or UploadRejected after ``MAX_TICKETS`` uploads from the start.
+    """
     for tries_left in reversed(range(MAX_TICKETS)):
-        create = partial(control_plane.create_asset_upload, project_id, request, idempotency_key=str(uuid.uuid4()))
-        ticket = await retrying(create, within_seconds=PATIENCE_SECONDS)
+        ticket = await retrying(get_ticket, within_seconds=PATIENCE_SECONDS)
         try:
             await transfers.upload(path, ticket, on_bytes=on_bytes, within_seconds=PATIENCE_SECONDS)
-        except TicketExpired:
+            return await retrying(partial(finish, ticket), within_seconds=PATIENCE_SECONDS)
+        except (TicketExpired, UploadRejected):
             if tries_left == 0:
                 raise
-        else:
-            return ticket
     raise AssertionError("the loop returns or raises")
 
 

@@ -1,6 +1,7 @@
 """How one call to the control plane is made: token, time limits, and answers turned into models or errors.
 
-Only ``worker/control_plane.py`` uses it. After a 401 the token is loaded again and the call repeated once.
+Only ``worker/control_plane.py`` uses it. After a 401 the token is loaded again and the call repeated once; a call
+under a lease that is still refused goes once more with the lease token alone.
 """
 
 import asyncio
@@ -35,9 +36,12 @@ CONNECT_SECONDS = 5.0
 ANSWER_SECONDS = 30.0
 """The whole of an answer must be here by then, so a server that drips bytes counts as one that does not answer."""
 
+PROBLEM_TYPE = "application/problem+json"
+LEASE_HEADER = "X-Lease-Token"
+
 _SEGMENT = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
-_STATUS_ERRORS: dict[int, type[ControlPlaneError]] = {401: Unauthenticated, 403: Gone, 404: Gone, 426: Unsupported}
+_STATUS_ERRORS: dict[int, type[ControlPlaneError]] = {403: Gone, 404: Gone, 426: Unsupported}
 _CONFLICT_ERRORS: dict[ErrorCode, type[ControlPlaneError]] = {
     ErrorCode.LEASE_HELD: LeaseHeld,
     ErrorCode.LEASE_LOST: LeaseLost,
@@ -80,7 +84,7 @@ class Caller:
             if not _SEGMENT.fullmatch(segment):
                 raise Gone(f"{segment!r} is not an id")
         path = "/" + "/".join(segments)
-        carried = {"Idempotency-Key": idempotency_key, "X-Lease-Token": lease_token}
+        carried = {"Idempotency-Key": idempotency_key, LEASE_HEADER: lease_token}
         request = self._http.build_request(
             method,
             path,
@@ -100,19 +104,26 @@ class Caller:
 
     async def _send_authorised(self, request: httpx.Request, answer_seconds: float) -> httpx.Response:
         used = self._token or await self._load_token()
-        if used is None and "X-Lease-Token" not in request.headers:
+        if used is None and LEASE_HEADER not in request.headers:
             raise Unauthenticated(f"there is no token for {self._url}: run `deskrun login`")
         response = await self._send(request, used, answer_seconds)
         if response.status_code != httpx.codes.UNAUTHORIZED:
             return response
         fresh = await self._load_token()
-        return response if fresh == used else await self._send(request, fresh, answer_seconds)
+        if fresh not in {used, None}:
+            used = fresh
+            response = await self._send(request, used, answer_seconds)
+        if response.status_code == httpx.codes.UNAUTHORIZED and used is not None and LEASE_HEADER in request.headers:
+            # A login that ran out must not cost a render: the lease is permission enough (PROTOCOL section 1).
+            response = await self._send(request, None, answer_seconds)
+        return response
 
     async def _load_token(self) -> str | None:
         self._token = await asyncio.to_thread(self._token_provider)
         return self._token
 
     async def _send(self, request: httpx.Request, token: str | None, answer_seconds: float) -> httpx.Response:
+        request.headers.pop("Authorization", None)
         if token is not None:
             request.headers["Authorization"] = f"Bearer {token}"
         try:
@@ -135,15 +146,23 @@ def error_of(response: httpx.Response) -> ControlPlaneError:
         message += "; " + "; ".join(f"{error.pointer}: {error.message}" for error in problem.errors)
     if status == httpx.codes.TOO_MANY_REQUESTS or status >= httpx.codes.INTERNAL_SERVER_ERROR:
         return Retry(message, problem=problem, after_seconds=_retry_after_seconds(response))
-    if status == httpx.codes.CONFLICT and problem:
+    if status == httpx.codes.UNAUTHORIZED:
+        return Unauthenticated(message, problem=problem)
+    if problem is None:
+        # A captive portal, a proxy, a foreign server on that port: whatever it says, it is not about our jobs.
+        return Offline(f"{message}, but not by deskrun: is there a captive portal or a proxy on the way?")
+    if status == httpx.codes.CONFLICT:
         return _CONFLICT_ERRORS.get(problem.code, Refused)(message, problem=problem)
     return _STATUS_ERRORS.get(status, Refused)(message, problem=problem)
 
 
 def _problem_of(response: httpx.Response) -> Problem | None:
+    """The server's own document; None if somebody else answered, such as a proxy."""
+    if response.headers.get("Content-Type", "").partition(";")[0].strip().lower() != PROBLEM_TYPE:
+        return None
     try:
         return Problem.model_validate_json(response.content)
-    except ValidationError:  # from a proxy, not from deskrun
+    except ValidationError:
         return None
 
 
@@ -156,6 +175,6 @@ def _retry_after_seconds(response: httpx.Response) -> float | None:
 def _clock_ahead_seconds(response: httpx.Response) -> float | None:
     try:
         server_time = parsedate_to_datetime(response.headers.get("Date", ""))
-    except ValueError:  # none, or not in the form HTTP asks for
+        return (datetime.now(UTC) - server_time.astimezone(UTC)).total_seconds()
+    except (ValueError, OverflowError):  # none, not in the form HTTP asks for, or beyond all calendars
         return None
-    return (datetime.now(UTC) - server_time.astimezone(UTC)).total_seconds()

@@ -31,6 +31,8 @@ from worker.calls import ANSWER_SECONDS, Caller, TokenProvider
 
 __all__ = ["ControlPlane", "TokenProvider"]
 
+CLAIM_ANSWER_SECONDS = 10.0
+
 
 class ControlPlane:
     """An open connection pool to one control plane. Use it as an asynchronous context manager, in one event loop."""
@@ -153,8 +155,18 @@ class ControlPlane:
         return await self._call(RenderAnswer, "POST", "projects", project_id, "renders", job_id, "cancel", body=body)
 
     async def claim_render(self, project_id: str, job_id: str, body: ClaimRender) -> ClaimAnswer:
-        """``POST /projects/{p}/renders/{j}/claim``."""
-        return await self._call(ClaimAnswer, "POST", "projects", project_id, "renders", job_id, "claim", body=body)
+        """``POST /projects/{p}/renders/{j}/claim``; given up early, because the lease runs while nobody answers."""
+        return await self._call(
+            ClaimAnswer,
+            "POST",
+            "projects",
+            project_id,
+            "renders",
+            job_id,
+            "claim",
+            body=body,
+            answer_seconds=CLAIM_ANSWER_SECONDS,
+        )
 
     async def get_render_manifest(
         self, project_id: str, job_id: str, *, lease_token: str | None = None
@@ -202,26 +214,13 @@ class ControlPlane:
 
     # Outputs
 
-    async def create_output_upload(
-        self, project_id: str, body: OutputUploadRequest, *, idempotency_key: str
-    ) -> UploadTicket:
+    async def create_output_upload(self, project_id: str, body: OutputUploadRequest) -> UploadTicket:
         """``POST /projects/{p}/outputs/upload-url``."""
-        return await self._call(
-            UploadTicket,
-            "POST",
-            "projects",
-            project_id,
-            "outputs",
-            "upload-url",
-            body=body,
-            idempotency_key=idempotency_key,
-        )
+        return await self._call(UploadTicket, "POST", "projects", project_id, "outputs", "upload-url", body=body)
 
-    async def register_output(self, project_id: str, body: RegisterOutput, *, idempotency_key: str) -> OutputAnswer:
-        """``POST /projects/{p}/outputs``."""
-        return await self._call(
-            OutputAnswer, "POST", "projects", project_id, "outputs", body=body, idempotency_key=idempotency_key
-        )
+    async def register_output(self, project_id: str, body: RegisterOutput) -> OutputAnswer:
+        """``POST /projects/{p}/outputs``; the same ``gcs_path`` is the same output."""
+        return await self._call(OutputAnswer, "POST", "projects", project_id, "outputs", body=body)
 
     async def list_outputs(self, project_id: str, page: Page) -> OutputList:
         """``GET /projects/{p}/outputs``."""

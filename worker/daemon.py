@@ -36,7 +36,7 @@ from worker.render.ffmpeg import Ffmpeg, find_ffmpeg, working_encoders
 from worker.render_work import Tools
 from worker.retries import retrying
 from worker.settings import Settings
-from worker.state_file import DeskState, JobFolder, read_desk_state, write_desk_state
+from worker.state_file import ClaimNote, DeskState, JobFolder, read_desk_state, write_desk_state
 from worker.subscriptions.interface import Subscription
 from worker.subscriptions.poll import PollSubscription
 from worker.transfers import Transfers
@@ -123,12 +123,16 @@ class Daemon:
         """Register and listen, for ever: a control plane that forgot this desk is told again."""
         for pid in await asyncio.to_thread(kill_leftovers, self._settings.data_dir / "jobs"):
             logs.warning(Event.CHILD_KILLED, pid=pid)
+        claims = ClaimNote.load_all(self._settings.data_dir)
         leftovers = list(JobFolder.load_all(self._settings.data_dir))
         while True:
             answer = await self._register()
             self._subscription = self._subscription_of(answer)
             try:
                 await self._recover(leftovers)
+                while claims:
+                    claim = claims.pop()
+                    self._desk.ring(claim.project_id, claim.job_id, claim.kind, worker_id=self._worker_id)
                 await self._subscription.listen(self._heartbeat)
             except Gone as error:
                 logs.warning(Event.WORKER_FORGOTTEN, worker_id=self._worker_id, reason=str(error))
@@ -211,7 +215,7 @@ class Daemon:
             if doorbell.job_id in self._desk.job_ids:
                 self._heartbeat.hurry()
         else:
-            self._desk.offer(doorbell.project_id, doorbell.job_id, doorbell.kind, worker_id=self._worker_id)
+            self._desk.ring(doorbell.project_id, doorbell.job_id, doorbell.kind, worker_id=self._worker_id)
 
 
 @contextlib.contextmanager

@@ -59,4 +59,4 @@ class Refused(ControlPlaneError):
 
 
 class TicketExpired(ControlPlaneError):
-    """The object store does not take this URL or session any more: ask the control plane for a new one."""
+    """The object store does not take these bytes at this URL or session: ask for a new one and start again."""

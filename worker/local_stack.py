@@ -29,8 +29,8 @@ from worker.up_record import ChildProcess, UpRecord, new_token, read_up_record, 
 DEFAULT_PORT = 8787
 HOST = "127.0.0.1"
 START_SECONDS = 60.0
-STOP_SECONDS = 3.0
-"""Whatever the control plane promised is on disk, so it may be killed; a person who pressed Ctrl-C waits."""
+STOP_SECONDS = 15.0
+"""More than the control plane waits for calls under way before it ends by itself; most often that is within one."""
 LOOK_SECONDS = 0.05
 SHOWN_LOG_LINES = 5
 

@@ -7,6 +7,7 @@ named facts, never a secret. ``worker/README.md`` shows the table to people.
 import json
 import logging
 import sys
+import warnings
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Any, Literal
@@ -96,6 +97,9 @@ def configure(log_format: Literal["text", "json"]) -> None:
     handler.setFormatter(_Json() if log_format == "json" else _Text())
     logging.basicConfig(handlers=[handler], level=logging.WARNING, force=True)
     _log.setLevel(logging.INFO)
+    logging.captureWarnings(capture=True)
+    # watchdog notices twice that a nested folder is new; nothing is lost by it, and nobody can do anything about it.
+    warnings.filterwarnings("ignore", message="Callback with id", category=RuntimeWarning)
 
 
 def info(event: Event, **facts: object) -> None:

@@ -1,4 +1,4 @@
-"""The daemon's files: who this desk is, and one folder per job that survives any crash (worker/README.md, "On disk").
+"""The daemon's files: who this desk is, and what of each job survives any crash (worker/README.md, "On disk").
 
 ``worker/daemon.py`` and ``worker/job_runner.py`` read and write them. Each write replaces a whole file atomically; a
 file that cannot be understood is moved to ``unreadable/`` and counts as never written.
@@ -140,6 +140,31 @@ class JobFolder:
         """Remove the folder with all that is in it; nothing happens if it is gone already."""
         if self.path.exists():
             shutil.rmtree(self.path)
+
+
+class ClaimNote(_State):
+    """``jobs/{job_id}.claim``: a claim under way. A daemon killed before its answer was on disk claims again."""
+
+    project_id: ProjectId
+    job_id: JobId
+    kind: JobKind
+
+    @classmethod
+    def load_all(cls, data_dir: Path) -> list[Self]:
+        """The notes that can be read."""
+        paths = sorted((data_dir / "jobs").glob("*.claim"))
+        return [note for path in paths if (note := read_state(path, cls, data_dir)) is not None]
+
+    def write(self, data_dir: Path) -> None:
+        """Leave the note. OSError: the disk is full or gone."""
+        write_private(self._path(data_dir), self.model_dump_json())
+
+    def remove(self, data_dir: Path) -> None:
+        """The claim has ended, one way or another."""
+        self._path(data_dir).unlink(missing_ok=True)
+
+    def _path(self, data_dir: Path) -> Path:
+        return data_dir / "jobs" / f"{self.job_id}.claim"
 
 
 def read_desk_state(data_dir: Path, control_plane_url: str) -> DeskState | None:

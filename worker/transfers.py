@@ -165,7 +165,10 @@ async def _pieces(path: Path, start: int, end: int) -> AsyncIterator[bytes]:
 
 
 def _is_stored(response: httpx.Response) -> bool:
-    """Also 412: the object is there already, from a try of ours whose answer was lost. The server will look at it."""
+    """Also 412: the object is there already, from a try of ours whose answer was lost.
+
+    Another ticket would name the same object. The finishing call tells: the server looks at the object itself.
+    """
     return response.is_success or response.status_code == httpx.codes.PRECONDITION_FAILED
 
 
@@ -184,6 +187,8 @@ def _store_error(response: httpx.Response) -> ControlPlaneError:
     message = f"the object store answered {response.request.method} with {status}"
     if status in {408, 429} or status >= httpx.codes.INTERNAL_SERVER_ERROR:
         return Retry(message)
-    if status in {400, 401, 403, 404, 410}:  # Cloud Storage says "expired" with each of them
+    if status in {400, 401, 403, 404, 410}:  # 400: other bytes than announced; and Cloud Storage's "expired" has many
         return TicketExpired(message)
+    if status in {407, 451} or response.is_redirect:
+        return Offline(f"{message}: is there a captive portal or a proxy on the way?")
     return Refused(message)

@@ -6,12 +6,13 @@ from collections.abc import Callable
 
 import httpx
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 
 from tests.support.scripted import ScriptedServer
 
 Fault = Callable[[str, int], str | None]
 """Given the last part of a path and how often it was called before, what goes wrong: see ``proxy_to``."""
+PORTAL_STATUSES = {"portal": 302, "missing": 404, "blocked": 403}
 Spy = Callable[[str, bytes], None]
 """Sees the last part of a path and the body before the call is handed on."""
 
@@ -19,7 +20,9 @@ Spy = Callable[[str, bytes], None]
 def proxy_to(url: str, fault: Fault, spy: Spy = lambda _path, _body: None) -> ScriptedServer:
     """A server that hands on every call, unless ``fault`` says
 
-    ``refuse`` (500 instead), ``forget`` (the call is made, its answer lost), ``hang`` or ``later`` (503).
+    ``refuse`` (500 instead), ``forget`` (the call is made, its answer lost), ``swallow`` (the call is made, and no
+    answer comes), ``hang``, ``later`` (503), or what captive portals and proxies do: ``portal`` (a redirect),
+    ``missing`` (404) and ``blocked`` (403).
     """
     counts: Counter[str] = Counter()
 
@@ -31,6 +34,10 @@ def proxy_to(url: str, fault: Fault, spy: Spy = lambda _path, _body: None) -> Sc
             return Response("<html>oh no", 500)
         if kind == "later":
             return Response("", 503, {"Retry-After": "1"})
+        if kind in PORTAL_STATUSES:
+            return HTMLResponse(
+                "<html>Welcome to the hotel", PORTAL_STATUSES[kind], {"Location": "http://127.0.0.1:1/"}
+            )
         if kind == "hang":
             await asyncio.sleep(3600)
         spy(last, await request.body())
@@ -39,6 +46,8 @@ def proxy_to(url: str, fault: Fault, spy: Spy = lambda _path, _body: None) -> Sc
             answer = await client.request(
                 request.method, url + request.url.path, content=await request.body(), headers=headers
             )
+        if kind == "swallow":
+            await asyncio.sleep(3600)
         if kind == "forget":
             return Response("<html>oh no", 500)
         return Response(answer.content, answer.status_code, media_type=answer.headers.get("content-type"))

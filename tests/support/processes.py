@@ -109,10 +109,11 @@ class Process:
         return code
 
     def _tidy(self) -> None:
-        """After the child's end: its pipe, its reaper, and what it may have left running."""
+        """After the child's end: its pipe and its reaper. What it left running is for the test to see."""
         if self.child.stdout is not None:
             self.child.stdout.close()
         if self._reaper is not None:
+            self._reaper.kill()
             self._reaper.communicate()
             self._reaper = None
 

@@ -1,40 +1,7 @@
-"""Fixtures of the system tests: both places a deskrun runs in, a control plane there, and a clip worth rendering."""
+"""Fixtures of the system tests, and the logs of their processes when one fails."""
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-
-from tests.support.media import MediaShelf
-from tests.support.places import SHORT_LEASES, Place, place
+from tests.support.places import place
 from tests.support.process_logs import pytest_runtest_makereport
-from tests.support.processes import ControlPlaneProcess
-from tests.support.studio import Studio
-from worker.render.ffmpeg import find_ffmpeg
+from tests.support.scenes import clip, control_plane, studio
 
-__all__ = ["place", "pytest_runtest_makereport"]
-
-
-@pytest.fixture(scope="session")
-def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Ten busy seconds with sound, which an encoder cannot hurry through."""
-    shelf = MediaShelf(tmp_path_factory.mktemp("system-media"), find_ffmpeg())
-    picture = "testsrc2=s=640x360:r=30:d=10"
-    sound = "aevalsrc=exprs='0.1*sin(2*PI*440*t)':s=48000:d=10"
-    return shelf.make("busy.mp4", [picture, sound], ["-c:v", "libx264", "-preset", "ultrafast", "-c:a", "aac"])
-
-
-@pytest.fixture
-def control_plane(place: Place, tmp_path: Path) -> Iterator[ControlPlaneProcess]:
-    """A running control plane whose leases are short."""
-    with place.control_plane(tmp_path / "control-plane", SHORT_LEASES) as process:
-        yield process
-
-
-@pytest.fixture
-def studio(control_plane: ControlPlaneProcess, clip: Path) -> Studio:
-    """A project with the clip as asset, and a timeline of its first second."""
-    studio = Studio(control_plane.url)
-    studio.asset_id = studio.add_asset(clip, "video/mp4")
-    studio.save_timeline(studio.asset_id)
-    return studio
+__all__ = ["clip", "control_plane", "place", "pytest_runtest_makereport", "studio"]

@@ -74,8 +74,8 @@ def test_the_control_plane_killed_after_a_step(
     assert (job.status, job.error_message) == (JobStatus.COMPLETED, None)
     steps = [event.to_status for event in job.events]
     assert steps.count(JobStatus.COMPLETED) == 1
-    # A claim whose answer is lost is a lease that nobody knows of: it runs out, and the next attempt does the work.
-    assert job.attempt == steps.count(JobStatus.PROCESSING) == (2 if (step, answer) == ("claim", "is lost") else 1)
+    # Also when the answer to the claim is lost: the desk claims again, and is given the same attempt.
+    assert job.attempt == steps.count(JobStatus.PROCESSING) == 1
     output = studio.download_output(job.job_id, tmp_path / "output.mp4")
     assert (output.stat().st_size, checksum_file(output).crc32c) == (job.output_size_bytes, job.output_crc32c)
     desk.wait_for_event("job_completed", job_id=job.job_id)

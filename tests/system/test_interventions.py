@@ -10,7 +10,7 @@ import pytest
 
 from functions.domain.assets import ASSETS
 from functions.domain.renders import RENDERS
-from functions.ports import Services, Where
+from functions.ports import Document, Services, Where
 from schemas.jobs import JobStatus
 from tests.support.places import Place
 from tests.support.processes import TOKEN, ControlPlaneProcess, DaemonProcess, wait_for
@@ -70,12 +70,12 @@ def test_a_project_deleted_while_it_is_rendered_leaves_nothing_anywhere(
         rendering.desk.wait_for_event("job_lost", job_id=rendering.job_id)
         rendering.desk.wait_until_tidy()
         wait_for("the project's records to go", lambda: not _owned(services, RENDERS, studio.project_id))
-        wait_for("the project's objects to go", lambda: services.objects.stat(asset["object_name"]) is None)
+        wait_for("the project's objects to go", lambda: services.objects.stat(str(asset["object_name"])) is None)
     assert rendering.desk.child.poll() is None
     other = Studio(studio.url)
     other.save_timeline(other.add_asset(clip, "video/mp4"))
     assert other.wait_for_end(other.ask_for_render()).status is JobStatus.COMPLETED
 
 
-def _owned(services: Services, collection: str, project_id: str) -> list[dict[str, object]]:
+def _owned(services: Services, collection: str, project_id: str) -> list[Document]:
     return services.documents.query(collection, Where("project_id", "==", project_id))

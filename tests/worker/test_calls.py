@@ -5,7 +5,7 @@ from typing import Any, TypeVar
 
 import pytest
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from schemas.errors import HTTP_STATUS, ErrorCode, Problem
 from schemas.jobs import JobStatus
@@ -48,7 +48,7 @@ def list_projects(plane: ControlPlane) -> Awaitable[Any]:
 
 def answering(status: int, body: dict[str, Any], headers: dict[str, str] | None = None) -> ScriptedServer:
     async def handler(_: Request) -> Response:
-        return JSONResponse(body, status, headers)
+        return JSONResponse(body, status, headers, media_type=calls.PROBLEM_TYPE if status >= 400 else None)
 
     return ScriptedServer(handler)
 
@@ -93,13 +93,32 @@ def test_every_error_code_has_the_reaction_of_the_protocol(code: ErrorCode) -> N
         assert caught.value.problem.code is code
 
 
+PORTAL = b"<html>Welcome to the hotel</html>"
+OTHER_S_PROBLEM = b'{"title": "t", "status": 404, "detail": "d"}'
+
+
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(400, Refused), (403, Gone), (404, Gone), (409, Refused), (429, Retry), (502, Retry), (504, Retry)],
+    [
+        *[(status, Offline) for status in (302, 400, 403, 404, 405, 407, 409, 410, 413, 422, 426, 451)],
+        *[(401, Unauthenticated), (429, Retry), (500, Retry), (502, Retry), (504, Retry), (511, Retry)],
+    ],
 )
-def test_answers_of_proxies_are_understood_by_their_status(status: int, kind: type[ControlPlaneError]) -> None:
+@pytest.mark.parametrize(
+    ("body", "media_type"),
+    [
+        (PORTAL, "text/html"),
+        (PORTAL, calls.PROBLEM_TYPE),
+        (OTHER_S_PROBLEM, calls.PROBLEM_TYPE),
+        (json.dumps(problem("not_found", 404)).encode(), "text/html"),
+    ],
+    ids=["portal", "no problem", "another's problem", "another's type"],
+)
+def test_what_somebody_else_answers_says_nothing_about_our_jobs(
+    status: int, kind: type[ControlPlaneError], body: bytes, media_type: str
+) -> None:
     async def handler(_: Request) -> Response:
-        return PlainTextResponse("<html>", status)
+        return Response(body, status, media_type=media_type)
 
     with ScriptedServer(handler) as server, pytest.raises(ControlPlaneError) as caught:
         call(server.url, list_projects)
@@ -160,6 +179,29 @@ def test_a_lease_token_needs_no_account() -> None:
     assert json.loads(seen.body) == {"job_id": "j", "status": "processing", "progress": 1.0, "released": False}
 
 
+def test_a_login_that_ran_out_leaves_a_call_under_a_lease_its_lease_token() -> None:
+    async def handler(request: Request) -> Response:
+        if "Authorization" in request.headers:
+            return JSONResponse(problem("unauthenticated", 401), 401, media_type=calls.PROBLEM_TYPE)
+        answer = {"ok": True, "status": "processing", "cancel_requested": False, "lease_expires_at": None}
+        return JSONResponse(answer)
+
+    report = RenderProgress(job_id="j", status=JobStatus.PROCESSING, progress=1)
+    tokens = iter(["expired", "expired too"])
+    with ScriptedServer(handler) as server:
+        call(server.url, lambda plane: plane.report_render("p", report, lease_token="lease"), lambda: next(tokens))
+        sent = [(seen.headers.get("authorization"), seen.headers["x-lease-token"]) for seen in server.seen]
+    assert sent == [("Bearer expired", "lease"), ("Bearer expired too", "lease"), (None, "lease")]
+
+
+def test_a_lease_token_that_is_refused_alone_is_not_sent_twice() -> None:
+    report = RenderProgress(job_id="j", status=JobStatus.PROCESSING, progress=1)
+    with answering(401, problem("unauthenticated", 401)) as server:
+        with pytest.raises(Unauthenticated):
+            call(server.url, lambda plane: plane.report_render("p", report, lease_token="lease"), lambda: None)
+        assert len(server.seen) == 1
+
+
 def test_a_creating_call_carries_its_key() -> None:
     project: dict[str, Any] = {"project_id": "p", "name": "n", "owner": "o", "members": [], "timeline_version": None}
     times = {"created_at": "2026-01-01T00:00:00Z", "updated_at": "2026-01-01T00:00:00Z"}
@@ -176,9 +218,10 @@ def test_what_is_no_id_never_leaves_the_desk(project_id: str) -> None:
         assert server.seen == []
 
 
-def test_a_stranger_on_the_port_counts_as_offline() -> None:
+@pytest.mark.parametrize("body", [PORTAL, b"", b"\xff\xfe", b"null", b'{"ok": true}'])
+def test_a_stranger_on_the_port_counts_as_offline(body: bytes) -> None:
     async def portal(_: Request) -> Response:
-        return PlainTextResponse("<html>Welcome to the hotel</html>")
+        return Response(body, headers={"Date": "Wed, 21 Oct 99999999999999999999 07:28:00 GMT"})
 
     with ScriptedServer(portal) as server, pytest.raises(Offline, match="not deskrun"):
         call(server.url, list_projects)
@@ -214,6 +257,6 @@ def test_a_redirect_does_not_carry_the_token_away() -> None:
         return Response(status_code=307, headers={"Location": "http://127.0.0.1:1/"})
 
     with ScriptedServer(handler) as server:
-        with pytest.raises(Refused):
+        with pytest.raises(Offline):
             call(server.url, list_projects)
         assert len(server.seen) == 1

@@ -8,21 +8,21 @@ from starlette.responses import Response
 
 from schemas.jobs import JobStatus
 from tests.support.faulty_proxy import proxy_to
-from tests.support.processes import TOKEN, ControlPlaneProcess, DaemonProcess
+from tests.support.processes import TOKEN, ControlPlaneProcess, DaemonProcess, wait_for
 from tests.support.scripted import ScriptedServer
 from tests.support.studio import Studio
-from tests.worker.conftest import SHORT_LEASE_SECONDS
+from worker.calls import PROBLEM_TYPE
 
 
-@pytest.mark.parametrize("kind", ["refuse", "forget", "later"])
+@pytest.mark.parametrize("kind", ["refuse", "forget", "later", "portal", "missing", "blocked"])
 def test_calls_that_fail_or_lose_their_answer_are_made_again(
     control_plane: ControlPlaneProcess, studio: Studio, tmp_path: Path, kind: str
 ) -> None:
     hurt: set[str] = set()
 
     def fault(last: str, count: int) -> str | None:
-        """Each call goes wrong the first time; a lost claim has its own test."""
-        if last == "claim" or count > 0:
+        """Each call goes wrong the first time."""
+        if count > 0:
             return None
         hurt.add(last)
         return kind
@@ -31,21 +31,24 @@ def test_calls_that_fail_or_lose_their_answer_are_made_again(
         job = studio.wait_for_end(studio.ask_for_render())
         assert (job.status, job.attempt) == (JobStatus.COMPLETED, 1)
         assert [event.to_status for event in job.events].count(JobStatus.COMPLETED) == 1
-        assert hurt == {"workers", "heartbeat", "manifest", "download", "webhook", "upload-url"}
+        assert hurt == {"workers", "heartbeat", "claim", "manifest", "download", "webhook", "upload-url"}
         assert len(daemon.records("control_plane_trouble")) == len(hurt)
 
 
-@pytest.mark.parametrize("lease_seconds", [SHORT_LEASE_SECONDS])
-def test_a_claim_whose_answer_is_lost_costs_an_attempt_and_no_more(
+def test_killed_before_the_answer_to_its_claim_the_next_start_claims_the_same_attempt(
     control_plane: ControlPlaneProcess, studio: Studio, tmp_path: Path
 ) -> None:
     def fault(last: str, count: int) -> str | None:
-        return "forget" if last == "claim" and count == 0 else None
+        return "swallow" if last == "claim" and count == 0 else None
 
     with proxy_to(control_plane.url, fault) as proxy, DaemonProcess(tmp_path / "desk", proxy.url) as daemon:
-        job = studio.wait_for_end(studio.ask_for_render())
-        assert (job.status, job.attempt) == (JobStatus.COMPLETED, 2)
-        daemon.wait_for_event("job_not_claimed", job_id=job.job_id)
+        job_id = studio.ask_for_render()
+        wait_for("the claim", lambda: studio.job(job_id).attempt == 1)
+        daemon.kill()
+        daemon.start()
+        job = studio.wait_for_end(job_id)
+        assert (job.status, job.attempt) == (JobStatus.COMPLETED, 1)
+        daemon.wait_until_tidy()
 
 
 def test_a_server_that_hangs_does_not_hold_up_the_drain(
@@ -138,6 +141,20 @@ def test_a_token_renewed_on_disk_is_picked_up_in_the_middle_of_a_job(tmp_path: P
         assert daemon.records("login_needed") == []
 
 
+def test_a_login_that_runs_out_in_the_middle_of_a_job_does_not_cost_it(tmp_path: Path, clip: Path) -> None:
+    plane = ControlPlaneProcess(tmp_path / "plane")
+    with plane, DaemonProcess(tmp_path / "desk", plane.url) as daemon:
+        studio = Studio(plane.url)
+        studio.save_timeline(studio.add_asset(clip, "video/mp4"), seconds=10)
+        job_id = studio.ask_for_render()
+        daemon.wait_for_event("job_phase", phase="rendering")
+        plane.kill()
+        plane.environment["DEV_API_TOKEN"] = "another-token-for-tests"
+        plane.start()
+        daemon.wait_for_event("job_completed", job_id=job_id, attempt=1)
+        daemon.wait_for_event("login_needed")
+
+
 def test_without_a_valid_token_the_daemon_asks_for_a_login_and_stays(
     control_plane: ControlPlaneProcess, tmp_path: Path
 ) -> None:
@@ -149,7 +166,7 @@ def test_without_a_valid_token_the_daemon_asks_for_a_login_and_stays(
 def test_a_control_plane_that_speaks_another_protocol_ends_the_daemon(tmp_path: Path) -> None:
     async def handler(_: Request) -> Response:
         body = b'{"title":"t","status":426,"detail":"speak 7","code":"protocol_unsupported","request_id":"r"}'
-        return Response(body, 426)
+        return Response(body, 426, media_type=PROBLEM_TYPE)
 
     with ScriptedServer(handler) as server, DaemonProcess(tmp_path / "desk", server.url) as daemon:
         assert daemon.wait() == 1

@@ -5,11 +5,14 @@ from pathlib import Path
 
 import pytest
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from schemas.jobs import JobKind, JobStatus
 from schemas.workers import LeaseState
 from tests.support.scripted import ScriptedServer
+from worker import calls, retries
+from worker import control_plane as control_plane_module
+from worker import desk as desk_module
 from worker.assets.cache import AssetCache
 from worker.assets.overrides import Overrides
 from worker.assets.resolve import AssetResolver
@@ -55,6 +58,19 @@ def hanging() -> ScriptedServer:
     return ScriptedServer(handler)
 
 
+def refusing(status: int, code: str) -> ScriptedServer:
+    async def handler(_: Request) -> Response:
+        body = {"title": "t", "status": status, "detail": "d", "code": code, "request_id": "r"}
+        return JSONResponse(body, status, media_type=calls.PROBLEM_TYPE)
+
+    return ScriptedServer(handler)
+
+
+async def claims_ended(desk: Desk) -> None:
+    while desk.job_ids:  # noqa: ASYNC110 - what it waits for sets no event
+        await asyncio.sleep(0.01)
+
+
 def test_a_job_is_taken_on_once_and_only_while_a_slot_is_free(tmp_path: Path) -> None:
     async def script(desk: Desk) -> None:
         assert [offer(desk, job_id) for job_id in ("a", "a", "b", "b", "c")] == [True, False, True, False, False]
@@ -66,19 +82,60 @@ def test_a_job_is_taken_on_once_and_only_while_a_slot_is_free(tmp_path: Path) ->
 
 
 def test_a_claim_that_is_refused_frees_its_slot(tmp_path: Path) -> None:
-    async def handler(_: Request) -> Response:
-        body = b'{"title":"t","status":409,"detail":"taken","code":"lease_held","request_id":"r"}'
-        return Response(body, 409)
+    async def script(desk: Desk) -> None:
+        offer(desk, "a")
+        await claims_ended(desk)
+        assert desk.free_slots == 2
+
+    with refusing(409, "lease_held") as server:
+        assert with_desk(server.url, tmp_path, script) >= 1
+    assert list((tmp_path / "jobs").iterdir()) == []
+
+
+@pytest.mark.parametrize(("status", "code"), [(404, "not_found"), (409, "illegal_state"), (409, "lease_held")])
+def test_a_job_whose_claim_was_refused_is_left_alone_until_it_rings(tmp_path: Path, status: int, code: str) -> None:
+    async def script(desk: Desk) -> None:
+        assert offer(desk, "a")
+        await claims_ended(desk)
+        assert not offer(desk, "a")
+        assert offer(desk, "b")
+        await claims_ended(desk)
+        desk.ring("p", "a", JobKind.RENDER, worker_id="w")
+        assert desk.job_ids == {"a"}
+
+    with refusing(status, code) as server:
+        with_desk(server.url, tmp_path, script)
+
+
+def test_a_job_that_somebody_else_was_given_is_claimed_again_when_it_comes_back(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(desk_module, "HELD_PAUSE_SECONDS", 0.05)
 
     async def script(desk: Desk) -> None:
         offer(desk, "a")
-        while desk.job_ids:  # noqa: ASYNC110 - what it waits for sets no event
-            await asyncio.sleep(0.01)
-        assert desk.free_slots == 2
+        await claims_ended(desk)
+        await asyncio.sleep(0.1)
+        assert offer(desk, "a")
 
-    with ScriptedServer(handler) as server:
-        assert with_desk(server.url, tmp_path, script) >= 1
-    assert not (tmp_path / "jobs").exists()
+    with refusing(409, "lease_held") as server:
+        with_desk(server.url, tmp_path, script)
+
+
+def test_a_claim_that_was_not_answered_is_made_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may have been given to us; a server that hangs must not use up the lease."""
+    monkeypatch.setattr(control_plane_module, "CLAIM_ANSWER_SECONDS", 0.1)
+    monkeypatch.setattr(calls, "CONNECT_SECONDS", 0.1)
+    monkeypatch.setattr(retries, "FIRST_SECONDS", 0.001)
+
+    async def script(desk: Desk) -> None:
+        offer(desk, "a")
+        while len(server.seen) < 3:  # noqa: ASYNC110 - what it waits for sets no event
+            await asyncio.sleep(0.01)
+        assert desk.job_ids == {"a"}
+
+    with hanging() as server:
+        with_desk(server.url, tmp_path, script)
 
 
 def test_a_full_disk_takes_nothing_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -10,7 +10,7 @@ from worker.logs import Event
 WORKER = ROOT / "worker"
 
 SCRIPT = """
-import sys, logging
+import sys, logging, warnings
 from worker import logs
 from worker.errors import Offline, Unauthenticated
 logs.configure(sys.argv[1])
@@ -18,6 +18,8 @@ logs.info(logs.Event.JOB_CLAIMED, job_id="j", attempt=1, path="a b", nothing=Non
 logs.trouble(Offline("gone"), 1.234, job_id="j")
 logs.trouble(Unauthenticated("who"), 60)
 logging.getLogger("some.library").warning("hello %s", "you")
+warnings.warn("Callback with id '7' already exists for watch 3. It will be Overwritten.", RuntimeWarning)
+warnings.warn("that is odd", RuntimeWarning)
 try:
     1 / 0
 except ZeroDivisionError:
@@ -37,14 +39,16 @@ def test_json_records_carry_event_level_time_and_facts() -> None:
         "control_plane_trouble",
         "login_needed",
         "library",
+        "library",
         "defect",
     ]
-    assert [record["level"] for record in records] == ["info", "warning", "warning", "warning", "error"]
+    assert [record["level"] for record in records] == ["info", *["warning"] * 4, "error"]
     assert records[0]["job_id"] == "j"
     assert records[1]["reason"] == "gone"
     assert records[1]["retry_seconds"] == 1.2
     assert records[3]["message"] == "hello you"
-    assert "ZeroDivisionError" in records[4]["traceback"]
+    assert "RuntimeWarning: that is odd" in records[4]["message"]
+    assert "ZeroDivisionError" in records[5]["traceback"]
     assert all(record["at"].endswith("+00:00") for record in records)
 
 

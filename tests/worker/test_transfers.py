@@ -16,6 +16,7 @@ from worker import retries
 from worker.errors import Offline, Refused, Retry, TicketExpired
 from worker.transfers import CHUNK_BYTES, TooManyBytes, Transfers
 
+PORTAL = b"<html>Welcome to the hotel</html>"
 CONTENT = bytes(range(256)) * (10 * 1024 * 1024 // 256)
 """A little over one chunk."""
 
@@ -117,6 +118,26 @@ def test_a_dead_session_or_url_asks_for_a_new_ticket(source: Path, status: int, 
     with ScriptedServer(handler) as server, pytest.raises(TicketExpired, match=str(status)):
         transfer(lambda t: t.upload(source, ticket(server, resumable=resumable)))
     assert len(server.seen) == 1
+
+
+@pytest.mark.parametrize("status", [302, 407, 451])
+def test_a_portal_on_the_way_to_the_store_is_waited_out(source: Path, status: int) -> None:
+    answers = iter([status, status, 200])
+
+    async def handler(_: Request) -> Response:
+        return Response(PORTAL, next(answers), {"Location": "http://127.0.0.1:1/"})
+
+    with ScriptedServer(handler) as server:
+        transfer(lambda t: t.upload(source, ticket(server, resumable=False)))
+    assert len(server.seen) == 3
+
+
+def test_a_store_with_a_full_disk_keeps_the_session(source: Path) -> None:
+    session = Session(lambda count: Response(status_code=507) if count <= 2 else None)
+    with ScriptedServer(session) as server:
+        transfer(lambda t: t.upload(source, ticket(server)))
+    assert session.stored == CONTENT
+    assert len({seen.path for seen in server.seen}) == 1
 
 
 def test_what_the_store_will_never_take_is_not_sent_twice(source: Path) -> None:

@@ -1,7 +1,6 @@
 """``deskrun share``: a local render becomes the project's next output."""
 
 import asyncio
-import uuid
 from pathlib import Path
 from typing import Annotated
 
@@ -9,13 +8,13 @@ import typer
 from rich.text import Text
 
 from schemas.outputs import OutputAnswer, OutputUploadRequest, RegisterOutput
-from worker.asset_push import PATIENCE_SECONDS, content_type_of
+from schemas.uploads import UploadTicket
+from worker.asset_push import content_type_of, send_file
 from worker.checksums import checksum_file
 from worker.cli.projects import ProjectOption, chosen_project
 from worker.cli.session import ControlPlaneOption, DataDirOption, JsonOption, connected, open_settings, run
 from worker.cli.terminal import Terminal, size_text
 from worker.control_plane import ControlPlane
-from worker.retries import retrying
 from worker.transfers import RESUMABLE_BYTES, Transfers
 
 
@@ -53,17 +52,17 @@ async def _share(
         crc32c=checksums.crc32c,
         resumable=checksums.size_bytes > RESUMABLE_BYTES,
     )
-    ticket = await client.create_output_upload(project_id, request, idempotency_key=str(uuid.uuid4()))
+
+    async def register(ticket: UploadTicket) -> OutputAnswer:
+        changes = {} if note is None else {"note": note}
+        return await client.register_output(project_id, RegisterOutput(gcs_path=ticket.gcs_path, changes=changes))
+
     async with Transfers() as transfers:
         with terminal.bar(file.name, checksums.size_bytes) as advance:
-            await transfers.upload(
+            return await send_file(
+                transfers,
                 file,
-                ticket,
+                get_ticket=lambda: client.create_output_upload(project_id, request),
+                finish=register,
                 on_bytes=lambda done: advance(done, size_text(done)),
-                within_seconds=PATIENCE_SECONDS,
             )
-    body = RegisterOutput(gcs_path=ticket.gcs_path, changes={} if note is None else {"note": note})
-    key = str(uuid.uuid4())
-    return await retrying(
-        lambda: client.register_output(project_id, body, idempotency_key=key), within_seconds=PATIENCE_SECONDS
-    )

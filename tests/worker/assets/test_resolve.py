@@ -14,6 +14,7 @@ from tests.support.scripted import ScriptedServer
 from worker.assets.cache import AssetCache
 from worker.assets.overrides import Overrides
 from worker.assets.resolve import AssetRefusedError, AssetResolver
+from worker.calls import PROBLEM_TYPE
 from worker.checksums import checksum_file
 from worker.control_plane import ControlPlane
 from worker.transfers import Transfers
@@ -41,7 +42,7 @@ def server() -> Iterator[ScriptedServer]:
             return JSONResponse({"ok": True, "url": f"{scripted.url}/gone", "expires_in": 60})
         code = ErrorCode.NOT_FOUND
         problem = {"title": "t", "status": 404, "detail": "no such asset", "code": code, "request_id": "r"}
-        return JSONResponse(problem, HTTP_STATUS[code])
+        return JSONResponse(problem, HTTP_STATUS[code], media_type=PROBLEM_TYPE)
 
     scripted = ScriptedServer(handler)
     with scripted:

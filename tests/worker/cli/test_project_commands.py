@@ -3,16 +3,19 @@
 import json
 import os
 import re
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.command_line import CommandLine, Up, interrupt, timeline
+from tests.support.faulty_proxy import proxy_to
 from tests.support.media import MediaShelf
 from worker.cli.fetching import safe_file_name
 from worker.render.probe import probe_media
 from worker.transfers import RESUMABLE_BYTES
+from worker.up_record import read_up_record
 
 QUICK = {"name": "quick", "video": {"width": 160, "height": 90, "preset": "ultrafast", "crf": 30}}
 SLOW = {"name": "slow", "video": {"width": 1920, "height": 1080, "crf": 10, "preset": "veryslow"}}
@@ -58,6 +61,9 @@ def test_from_project_to_downloaded_video(desk: CommandLine, cut: str) -> None:
     path = Path(desk.ok("jobs", "download", job, "-o", f"{job}.mp4", "--json").document["path"])
     assert path.stat().st_size == watched["output_size_bytes"]
     assert probe_media(path).duration_seconds == pytest.approx(1, abs=0.05)
+    late = desk.run("jobs", "cancel", job)
+    assert late.code == 1
+    assert "completed" in late.err
     again = desk.run("jobs", "download", job, "-o", f"{job}.mp4")
     assert again.code == 1
     assert "--force" in again.err
@@ -86,9 +92,7 @@ def test_a_cancelled_job_ends_the_watch_with_1(desk: CommandLine, project: str, 
     done = desk.run("jobs", "watch", job, "--json")
     assert done.code == 1
     assert done.document["status"] == "cancelled"
-    again = desk.run("jobs", "cancel", job)
-    assert again.code == 1
-    assert "cancelled" in again.err
+    desk.ok("jobs", "cancel", job)
 
 
 def test_ctrl_c_while_watching_is_130_and_the_job_goes_on(desk: CommandLine, project: str, media: MediaShelf) -> None:
@@ -165,6 +169,19 @@ def test_shared_outputs_are_numbered(desk: CommandLine, project: str, media: Med
     assert (first["version"], second["version"]) == (1, 2)
     assert (first["changes"], second["changes"]) == ({"note": "first cut"}, {})
     assert first["size_bytes"] == clip.stat().st_size
+
+
+def test_a_share_gets_over_calls_that_fail(desk: CommandLine, up: Up, project: str, media: MediaShelf) -> None:
+    record = read_up_record(desk.data_dir)
+    assert record is not None
+
+    def fault(last: str, count: int) -> str | None:
+        return {"upload-url": "refuse", "outputs": "forget"}.get(last) if count == 0 else None
+
+    with proxy_to(up.url, fault) as proxy:
+        abroad = replace(desk, settings={"DESKRUN_TOKEN": record.token})
+        shared = abroad.ok("share", media.clip("red"), "-p", project, "--control-plane", proxy.url, "--json").document
+    assert shared["version"] == 1
 
 
 def test_projects_are_listed_and_deleted(desk: CommandLine, project: str) -> None:
