@@ -19,6 +19,7 @@ from worker.assets.resolve import AssetResolver
 from worker.control_plane import ControlPlane
 from worker.desk import SPARE_BYTES, Desk, stop_reason
 from worker.job_runner import Stop
+from worker.render.cache import SegmentCache
 from worker.render.ffmpeg import find_ffmpeg
 from worker.render_work import Tools
 from worker.transfers import Transfers
@@ -35,7 +36,8 @@ def with_desk(url: str, data_dir: Path, script: Callable[[Desk], Awaitable[None]
     async def main() -> None:
         async with ControlPlane(url, lambda: "t") as plane, Transfers() as transfers:
             cache = AssetCache(data_dir / "cache", max_bytes=1, transfers=transfers)
-            tools = Tools(plane, transfers, AssetResolver(plane, cache, Overrides([])), find_ffmpeg(), None)
+            assets = AssetResolver(plane, cache, Overrides([]))
+            tools = Tools(plane, transfers, assets, find_ffmpeg(), None, SegmentCache(data_dir / "pieces"))
             desk = Desk(data_dir, slots, tools, on_change=on_change)
             try:
                 await script(desk)
