@@ -49,13 +49,20 @@ def problems(timeline: Timeline) -> list[FieldError]:
         return [_error("/tracks", "has no clips")]
     if len(clips) > MAX_CLIPS:
         return [_error("/tracks", f"has {len(clips)} clips; the limit is {MAX_CLIPS}")]
-    return [error for pointer, clip in clips if (error := _clip_error(pointer, clip))]
+    slates = _wants_slates(timeline)
+    return [error for pointer, clip in clips if (error := _clip_error(pointer, clip, slates=slates))]
 
 
-def _clip_error(pointer: str, clip: Clip) -> FieldError | None:
+def _wants_slates(timeline: Timeline) -> bool:
+    """Whether missing media is to be shown as a slate instead of being an error (schemas/deskrun_extension.py)."""
+    ours = timeline.metadata.get("deskrun")
+    return isinstance(ours, dict) and ours.get("missing_media") == "slate"
+
+
+def _clip_error(pointer: str, clip: Clip, *, slates: bool) -> FieldError | None:
     reference = clip.active_reference
     if reference is None or reference.OTIO_SCHEMA.startswith("MissingReference."):
-        return _error(pointer, "has no media")
+        return None if slates else _error(pointer, "has no media")
     if reference.OTIO_SCHEMA.startswith("ExternalReference.") and asset_id_of(reference) is None:
         return _error(pointer, "names no asset of this project")
     length = clip.source_range or reference.available_range
