@@ -182,9 +182,10 @@ class DaemonProcess(Process):
 
     def leftovers(self) -> list[str]:
         """What is in its data folder beside what may always be there."""
-        expected = {"daemon.lock", "state.json", "jobs"}
-        paths = [path.relative_to(self.data_dir) for path in self.data_dir.rglob("*")]
-        return sorted(str(path) for path in paths if path.parts[0] != "cache" and str(path) not in expected)
+        expected = {"daemon.lock", "state.json", "jobs", "render-cache", "render-cache/renders"}
+        kept = ("cache/", "render-cache/pieces", "render-cache/ledger.sqlite3")
+        names = [path.relative_to(self.data_dir).as_posix() for path in self.data_dir.rglob("*")]
+        return sorted(name for name in names if not f"{name}/".startswith(kept) and name not in expected)
 
     def encoders(self) -> list[int]:
         """The processes that work in its data folder, also those that outlived it."""
