@@ -13,7 +13,7 @@ from functions.backends.gcp.topics import ensure_topics
 from functions.endpoint import Endpoint
 from functions.settings import Backend, Settings
 from functions.trigger import EventFunction
-from schemas.events import ProjectDeleted, RenderDispatch, StorageObject, Topic
+from schemas.events import MembersChanged, ProjectDeleted, RenderDispatch, StorageObject, Topic
 from tests.builders import CLIP_BYTES, clip, external, new_user, put, timeline, track
 from tests.functions.every_route import SOME_ID, call, every_route
 from tests.project.deployed import Deployment
@@ -27,6 +27,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 BUCKET = "deskrun-tests"
 EVENTS: dict[Topic, BaseModel] = {
     Topic.PROJECT_DELETED: ProjectDeleted(project_id=SOME_ID),
+    Topic.MEMBERS_CHANGED: MembersChanged(project_id=SOME_ID),
     Topic.RENDER_DISPATCH: RenderDispatch(project_id=SOME_ID, job_id=SOME_ID),
     Topic.OBJECT_FINALIZED: StorageObject(
         bucket=BUCKET, name=f"{SOME_ID}/assets/{SOME_ID}/a.mp4", size=1, crc32c="AAAAAA==", contentType="video/mp4"
