@@ -13,7 +13,6 @@ from schemas.jobs import JobStatus
 from tests.support.processes import ControlPlaneProcess, DaemonProcess, wait_for
 from tests.support.studio import SLOW, Studio
 from tests.worker.conftest import SHORT_LEASE_SECONDS
-from tests.worker.test_daemon_lifecycle import encoders_below, remains
 
 short_leases = pytest.mark.parametrize("lease_seconds", [SHORT_LEASE_SECONDS])
 
@@ -23,8 +22,8 @@ def settled(studio: Studio, job_id: str, daemon: DaemonProcess) -> int:
     job = studio.wait_for_end(job_id)
     assert (job.status, job.error_message) == (JobStatus.COMPLETED, None)
     assert [event.to_status for event in job.events].count(JobStatus.COMPLETED) == 1
-    wait_for("a tidy desk", lambda: remains(daemon.data_dir) == [])
-    assert encoders_below(daemon.data_dir) == []
+    wait_for("a tidy desk", lambda: daemon.leftovers() == [])
+    assert daemon.encoders() == []
     return job.attempt
 
 
@@ -37,7 +36,7 @@ def test_killed_in_any_phase_the_next_start_goes_on_under_the_same_lease(
         job_id = studio.ask_for_render()
         daemon.wait_for_event("job_phase", phase=phase)
         daemon.kill()
-        wait_for("ffmpeg to be gone too", lambda: not encoders_below(daemon.data_dir))
+        wait_for("ffmpeg to be gone too", lambda: not daemon.encoders())
         daemon.start()
         assert settled(studio, job_id, daemon) == 1
 
@@ -90,7 +89,7 @@ def test_killed_for_good_another_desk_finishes(
             assert settled(studio, job_id, second) == 2
         first.start()
         first.wait_for_event("job_lost", job_id=job_id)
-        wait_for("a tidy desk", lambda: remains(first.data_dir) == [])
+        wait_for("a tidy desk", lambda: first.leftovers() == [])
 
 
 @short_leases
@@ -106,7 +105,7 @@ def test_a_desk_that_slept_through_its_lease_stops_when_it_wakes(
             assert settled(studio, job_id, second) == 2
         first.signal(signal.SIGCONT)
         first.wait_for_event("job_lost", job_id=job_id)
-        wait_for("a tidy desk", lambda: remains(first.data_dir) == [] and not encoders_below(first.data_dir))
+        wait_for("a tidy desk", lambda: first.leftovers() == [] and not first.encoders())
     job = studio.job(job_id)
     assert (job.status, job.attempt) == (JobStatus.COMPLETED, 2)
 
@@ -149,7 +148,7 @@ def test_ffmpeg_killed_alone_fails_the_job_with_the_signal(daemon: DaemonProcess
 
     def kill_one() -> bool:
         """Whether one was caught at work: each piece of a render has its own, for a short time."""
-        for pid in encoders_below(daemon.data_dir):
+        for pid in daemon.encoders():
             with contextlib.suppress(psutil.NoSuchProcess):
                 psutil.Process(pid).kill()
                 return True
@@ -168,7 +167,7 @@ def test_a_full_disk_fails_the_job_and_not_the_daemon(daemon: DaemonProcess, stu
     resource.prlimit(daemon.child.pid, resource.RLIMIT_FSIZE, (1_000_000, resource.RLIM_INFINITY))
     job = studio.wait_for_end(studio.ask_for_render())
     assert (job.status, job.error_code) == (JobStatus.FAILED, "disk_full")
-    wait_for("a tidy desk", lambda: remains(daemon.data_dir) == [])
+    wait_for("a tidy desk", lambda: daemon.leftovers() == [])
     resource.prlimit(daemon.child.pid, resource.RLIMIT_FSIZE, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
     assert studio.wait_for_end(studio.ask_for_render()).status is JobStatus.COMPLETED
 
@@ -184,7 +183,7 @@ def test_an_asset_whose_bytes_changed_in_the_store_is_refused(
     job = studio.wait_for_end(studio.ask_for_render())
     assert (job.status, job.error_code) == (JobStatus.FAILED, "asset_corrupt")
     assert len(daemon.records("asset_corrupt")) == 2
-    wait_for("a tidy desk", lambda: remains(daemon.data_dir) == [])
+    wait_for("a tidy desk", lambda: daemon.leftovers() == [])
     assert list((daemon.data_dir / "cache").rglob("content*")) == []
 
 
@@ -199,4 +198,4 @@ def test_a_job_folder_of_a_strange_shape_does_not_stop_the_daemon(
     (jobs / "a-file").write_text("x")
     with DaemonProcess(tmp_path / "desk", control_plane.url) as daemon:
         assert studio.wait_for_end(studio.ask_for_render()).status is JobStatus.COMPLETED
-        wait_for("a tidy desk", lambda: remains(daemon.data_dir) == [])
+        wait_for("a tidy desk", lambda: daemon.leftovers() == [])

@@ -4,7 +4,6 @@ import asyncio
 import signal
 from pathlib import Path
 
-import psutil
 import pytest
 
 from schemas.jobs import JobStatus
@@ -19,26 +18,6 @@ from worker.render.probe import probe_media
 from worker.settings import Settings
 
 
-def remains(data_dir: Path) -> list[str]:
-    """What is in the data folder beside what may always be there."""
-    expected = {"daemon.lock", "state.json", "jobs", "render-cache", "render-cache/renders"}
-    kept = ("cache/", "render-cache/pieces", "render-cache/ledger.sqlite3")
-    files = [path.relative_to(data_dir).as_posix() for path in data_dir.rglob("*")]
-    return sorted(name for name in files if not f"{name}/".startswith(kept) and name not in expected)
-
-
-def encoders_below(data_dir: Path) -> list[int]:
-    """The processes that work in the data folder."""
-    found = []
-    for process in psutil.process_iter():
-        try:
-            if Path(process.cwd()).is_relative_to(data_dir):
-                found.append(process.pid)
-        except psutil.Error:
-            continue
-    return found
-
-
 def test_a_render_goes_from_doorbell_to_a_checked_file(daemon: DaemonProcess, studio: Studio, tmp_path: Path) -> None:
     job = studio.wait_for_end(studio.ask_for_render())
     assert (job.status, job.progress, job.attempt) == (JobStatus.COMPLETED, 100, 1)
@@ -48,7 +27,7 @@ def test_a_render_goes_from_doorbell_to_a_checked_file(daemon: DaemonProcess, st
     assert (job.output_size_bytes, job.output_crc32c) == (output.stat().st_size, checksum_file(output).crc32c)
     assert probe_media(output).duration_seconds == pytest.approx(1, abs=0.1)
     daemon.wait_for_event("job_completed", job_id=job.job_id)
-    assert remains(daemon.data_dir) == []
+    assert daemon.leftovers() == []
 
 
 def test_the_same_asset_is_downloaded_once(daemon: DaemonProcess, studio: Studio) -> None:
@@ -73,12 +52,12 @@ def test_a_cancel_reaches_a_busy_desk(daemon: DaemonProcess, studio: Studio) -> 
     studio.save_timeline(studio.asset_id, seconds=600)
     job_id = studio.ask_for_render(SLOW)
     daemon.wait_for_event("job_phase", phase="rendering")
-    wait_for("ffmpeg", lambda: encoders_below(daemon.data_dir))
+    wait_for("ffmpeg", daemon.encoders)
     studio.cancel(job_id)
     assert studio.wait_for_end(job_id).status is JobStatus.CANCELLED
     daemon.wait_for_event("job_cancelled", job_id=job_id)
-    assert encoders_below(daemon.data_dir) == []
-    wait_for("an empty folder", lambda: remains(daemon.data_dir) == [])
+    assert daemon.encoders() == []
+    wait_for("an empty folder", lambda: daemon.leftovers() == [])
 
 
 def test_a_job_that_cannot_be_rendered_fails_with_its_reason(daemon: DaemonProcess, studio: Studio, clip: Path) -> None:
@@ -89,7 +68,7 @@ def test_a_job_that_cannot_be_rendered_fails_with_its_reason(daemon: DaemonProce
     assert (job.status, job.error_code) == (JobStatus.FAILED, "unreadable_media")
     assert job.error_message
     daemon.wait_for_event("job_failed", job_id=job.job_id)
-    wait_for("an empty folder", lambda: remains(daemon.data_dir) == [])
+    wait_for("an empty folder", lambda: daemon.leftovers() == [])
 
 
 def test_two_jobs_run_side_by_side_on_two_slots(
@@ -114,7 +93,7 @@ def test_a_drain_lets_a_running_job_end(control_plane: ControlPlaneProcess, stud
         daemon.signal(signal.SIGTERM)
         assert daemon.wait() == 0
     assert studio.job(job_id).status is JobStatus.COMPLETED
-    assert remains(daemon.data_dir) == []
+    assert daemon.leftovers() == []
 
 
 @pytest.mark.parametrize("lease_seconds", [SHORT_LEASE_SECONDS])
@@ -131,8 +110,8 @@ def test_a_drain_that_takes_too_long_hands_the_lease_back(
     job = studio.job(job_id)
     # The drain was longer than a lease, so the heartbeat went on; the attempt was given back, not lost.
     assert (job.status, job.attempt, job.events[-1].actor.partition(":")[0]) == (JobStatus.QUEUED, 1, "worker")
-    assert remains(daemon.data_dir) == []
-    assert encoders_below(daemon.data_dir) == []
+    assert daemon.leftovers() == []
+    assert daemon.encoders() == []
 
 
 def test_a_second_signal_ends_it_now_and_the_next_start_goes_on(
@@ -147,7 +126,7 @@ def test_a_second_signal_ends_it_now_and_the_next_start_goes_on(
         daemon.signal(signal.SIGINT)
         assert daemon.wait() == 0
         daemon.wait_for_event("job_kept", job_id=job_id)
-        assert encoders_below(daemon.data_dir) == []
+        assert daemon.encoders() == []
         daemon.start()
         daemon.wait_for_event("job_recovered", job_id=job_id)
         studio.cancel(job_id)

@@ -11,7 +11,6 @@ from schemas.jobs import JobStatus
 from tests.support.faulty_proxy import proxy_to
 from tests.support.processes import ControlPlaneProcess, DaemonProcess, wait_for
 from tests.support.studio import BULKY, Studio
-from tests.worker.test_daemon_lifecycle import remains
 from worker.checksums import checksum_file
 from worker.transfers import CHUNK_BYTES
 
@@ -83,7 +82,7 @@ def test_an_object_the_server_does_not_find_is_uploaded_again(
         job = studio.wait_for_end(studio.ask_for_render())
         assert (job.status, job.attempt) == (JobStatus.COMPLETED, 1)
         assert len(daemon.records("upload_restarted")) == times
-        wait_for("a tidy desk", lambda: remains(daemon.data_dir) == [])
+        wait_for("a tidy desk", lambda: daemon.leftovers() == [])
 
 
 def test_after_three_refused_uploads_the_job_fails(
@@ -97,4 +96,4 @@ def test_after_three_refused_uploads_the_job_fails(
         job = studio.wait_for_end(studio.ask_for_render())
         assert (job.status, job.error_code) == (JobStatus.FAILED, "upload_failed")
         assert thief.times == 99 - 3
-        wait_for("a tidy desk", lambda: remains(daemon.data_dir) == [])
+        wait_for("a tidy desk", lambda: daemon.leftovers() == [])
